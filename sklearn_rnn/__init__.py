@@ -1,0 +1,8 @@
+"""Recurrent networks on sequences of different lengths, as scikit-learn estimators."""
+
+from sklearn_rnn._classifier import RNNClassifier
+from sklearn_rnn._regressor import RNNRegressor
+
+__all__ = ["RNNClassifier", "RNNRegressor", "__version__"]
+
+__version__ = "0.1.0.dev0"

@@ -1,0 +1,187 @@
+"""One sequence -> one label."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import log_softmax, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
+
+from sklearn_rnn._base import BaseRecurrent
+from sklearn_rnn._params import Rule, an_instance, none, one_of
+from sklearn_rnn.data.targets import ClassTarget
+
+
+class RNNClassifier(ClassifierMixin, BaseRecurrent):
+    """PLACEHOLDER."""
+
+    _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
+        "class_weight": one_of(["balanced"])
+        | an_instance(dict, "a dict of classes and weights")
+        | none(),
+    }
+
+    def __init__(
+        self,
+        *,
+        cell="lstm",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=False,
+        pooling="last",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        standardize=True,
+        lr=1e-3,
+        max_epochs=100,
+        batch_size=32,
+        optimizer="adamw",
+        weight_decay=0.01,
+        lr_schedule="cosine",
+        gradient_clip=1.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        class_weight=None,
+        callbacks=None,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            cell=cell,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            pooling=pooling,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            standardize=standardize,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            lr_schedule=lr_schedule,
+            gradient_clip=gradient_clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
+
+    def _make_target(self, y: np.ndarray) -> ClassTarget:
+        return ClassTarget.from_y(y)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Class labels, sorted."""
+        return self._target.classes
+
+    def _loss_factor(self, target: ClassTarget, numbers: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        present = np.unique(numbers)
+        factors = np.ones(target.n_outputs)
+        factors[present] = compute_class_weight(
+            self.class_weight,
+            classes=target.classes[present],
+            y=target.classes[numbers],
+            sample_weight=weight,
+        )
+        return factors[numbers]
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train one epoch on these rows, going on from what is fitted.
+
+        The first call settles the classes, and the scale of the channels for all later ones. The
+        learning rate is ``lr`` throughout.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+            As in :meth:`fit`.
+        y : array-like of shape (n_samples,)
+        classes : array-like, optional
+            All labels that will ever come; needed in the first call if its y lacks some.
+        sample_weight : array-like of shape (n_samples,), optional
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self
+        """
+        target = None if classes is None else ClassTarget.from_y(np.asarray(classes))
+        return self._partial_fit(X, y, sample_weight, target)
+
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """Return the log-odds of the classes.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes), float64
+            Two classes: the log-odds of the second. More: logits, whose softmax is
+            :meth:`predict_proba`.
+        """
+        logits = self._outputs(X).astype(np.float64)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the most probable label of each sequence.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), of the labels' own type
+        """
+        outputs = self._outputs(X)
+        return self._target.decode(outputs)
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+            Columns in the order of ``classes_``.
+        """
+        return softmax(self._outputs(X).astype(np.float64), axis=1)
+
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+        """
+        return log_softmax(self._outputs(X).astype(np.float64), axis=1)

@@ -1,0 +1,22 @@
+"""Seeds of a fit, from ``random_state`` and from nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+
+def spawn_seeds(random_state: int | np.random.RandomState | None, n_seeds: int) -> list[int]:
+    """Return independent seeds.
+
+    An int gives the same seeds each time, a ``RandomState`` is drawn from once, None takes entropy
+    from the operating system: numpy's and torch's global generators are neither read nor moved.
+    """
+    if isinstance(random_state, np.random.RandomState):
+        random_state = int(random_state.randint(np.iinfo(np.int32).max))
+    return [int(s) for s in np.random.SeedSequence(random_state).generate_state(n_seeds)]
+
+
+def generator(seed: int) -> torch.Generator:
+    """Return a torch generator on CPU: draws are the same on every device."""
+    return torch.Generator().manual_seed(seed)

@@ -1,0 +1,121 @@
+"""Batches of sequences of like length, each gathered from the flat values in one step.
+
+Nothing is done a sample at a time: a batch is an index of places, and one gather. Steps beyond a
+sequence's end repeat its last step; nothing downstream may read them, and since they are real
+numbers they can't overflow either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sklearn_rnn.data.ragged import Ragged
+
+POOL_BATCHES = 16
+"""Training batches whose sequences are sorted by length together."""
+
+PREDICTION_STEPS = 1 << 15
+"""Padded steps of one prediction batch: bounds its memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Padded sequences.
+
+    Attributes
+    ----------
+    values : Tensor of shape (batch, time, channels), float32
+        A transposed view: in memory time comes first, as the recurrence reads it.
+    lengths : Tensor of shape (batch,), int64
+    """
+
+    values: Tensor
+    lengths: Tensor
+
+
+class DeviceSequences:
+    """Ragged sequences held once on the device, from which batches are gathered."""
+
+    def __init__(self, sequences: Ragged, device: torch.device | str = "cpu") -> None:
+        values = sequences.values
+        if not values.flags.writeable:  # torch has no read-only tensors and would warn
+            values = values.copy()
+        self.lengths = sequences.lengths
+        self._values = torch.from_numpy(values).to(device)
+        self._starts = torch.from_numpy(sequences.offsets[:-1].copy()).to(device)
+        self._lengths = torch.from_numpy(self.lengths).to(device)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the batches are."""
+        return self._values.device
+
+    def gather(self, rows: np.ndarray) -> Batch:
+        """Return these samples padded to a common, rounded length."""
+        n_steps = rounded_length(int(self.lengths[rows].max()))
+        index = torch.from_numpy(rows).to(self.device)
+        lengths = self._lengths[index]
+        time = torch.arange(n_steps, device=self.device)[:, None]
+        places = torch.minimum(time, lengths - 1).add_(self._starts[index])
+        values = self._values.index_select(0, places.view(-1)).view(n_steps, len(rows), -1)
+        return Batch(values.transpose(0, 1), lengths)
+
+
+def rounded_length(n_steps: int) -> int:
+    """Round up to one of few lengths, at most an eighth longer.
+
+    The fused kernels prepare themselves anew for each length they have not met.
+    """
+    grain = max(4, 1 << max(n_steps.bit_length() - 4, 0))
+    return -(-n_steps // grain) * grain
+
+
+def shuffled_batches(
+    rows: np.ndarray, lengths: np.ndarray, batch_size: int, generator: torch.Generator
+) -> Iterator[np.ndarray]:
+    """Yield the rows in batches of like length, in random order.
+
+    The rows are shuffled and cut into pools of 16 batches; each pool is sorted by length and cut
+    into batches. So a batch holds little padding and is still a random draw.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Samples to draw; a sample may stand there several times.
+    lengths : ndarray of shape (n_samples,)
+    batch_size : int
+        Sequences a batch; the last batch of the epoch's last pool may be smaller.
+    generator : torch.Generator
+        Source of the order, moved once an epoch.
+    """
+    order = rows[torch.randperm(len(rows), generator=generator).numpy()]
+    pool_size = POOL_BATCHES * batch_size
+    batches: list[np.ndarray] = []
+    for at in range(0, len(order), pool_size):
+        pool = order[at : at + pool_size]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += np.array_split(pool, -(-len(pool) // batch_size))
+    for i in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[i]
+
+
+def ordered_batches(lengths: np.ndarray, max_steps: int = PREDICTION_STEPS) -> Iterator[np.ndarray]:
+    """Yield all samples in batches of like length of at most ``max_steps`` padded steps.
+
+    A sample longer than ``max_steps`` is a batch of its own.
+    """
+    order = np.argsort(lengths, kind="stable")
+    end = len(order)
+    while end:  # longest first: the largest block of memory is asked for once
+        size = max(1, max_steps // rounded_length(int(lengths[order[end - 1]])))
+        yield order[max(0, end - size) : end]
+        end -= size
+        end = max(end, 0)

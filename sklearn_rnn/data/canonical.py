@@ -1,0 +1,114 @@
+"""Training rows as a multiset: a weight of k is the same as k equal rows, and order is nothing.
+
+scikit-learn asks that an integer sample weight equals repeating the row and that a weight of zero
+equals leaving it out. For a network trained on shuffled mini-batches that holds bit for bit only if
+both ways lead to the same list of rows in the same order. So equal rows are merged, their weights
+are added, and the rows are put in an order that depends on their content alone; a row of weight k
+then stands k times in an epoch. As a by-product the order in which rows were passed does not change
+the fitted model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_rnn.data.ragged import Ragged
+
+_MAX_MEAN_WEIGHT = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """Which rows to train on, how often each, and with what weight.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_unique,), int64
+        A row of X for each distinct training row, in canonical order.
+    weight : ndarray of shape (n_unique,), float64
+        The total weight of the rows equal to it.
+    copies : ndarray of shape (n_unique,), int64
+        How often it stands in an epoch.
+    x_group : ndarray of shape (n_unique,), int64
+        Equal for rows with equal sequences, whatever their y.
+    """
+
+    rows: np.ndarray
+    weight: np.ndarray
+    copies: np.ndarray
+    x_group: np.ndarray
+
+    def take(self, chosen: np.ndarray) -> TrainingRows:
+        """Return the chosen ones (a mask or places), in the same order."""
+        return TrainingRows(
+            self.rows[chosen], self.weight[chosen], self.copies[chosen], self.x_group[chosen]
+        )
+
+
+def canonical_rows(
+    sequences: Ragged,
+    target: np.ndarray,
+    weight: np.ndarray,
+    group: np.ndarray | None = None,
+) -> TrainingRows:
+    """Merge equal rows and order them by content.
+
+    Weights whose mean over the rows passed exceeds 8 are first divided by their mean: they are
+    scales, not counts, and would only make an epoch long.
+
+    Parameters
+    ----------
+    sequences : Ragged of n_samples
+    target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        The encoded y.
+    weight : ndarray of shape (n_samples,)
+        Not negative; rows of weight 0 are left out.
+    group : ndarray of shape (n_samples,), optional
+        Rows of different groups are not merged.
+    """
+    if weight.mean() > _MAX_MEAN_WEIGHT:
+        weight = weight / weight.mean()
+    kept = np.flatnonzero(weight > 0)
+    x_hash = hash_sequences(sequences)[kept]
+    row_hash = _mix(x_hash ^ _hash_columns(target)[kept])
+    if group is not None:
+        row_hash = _mix(row_hash ^ _hash_columns(group)[kept])
+    _, first, inverse = np.unique(row_hash, return_index=True, return_inverse=True)
+    total = np.bincount(inverse, weights=weight[kept])
+    copies = np.maximum(np.rint(total), 1).astype(np.int64)
+    _, x_group = np.unique(x_hash[first], return_inverse=True)
+    return TrainingRows(kept[first], total, copies, x_group)
+
+
+def hash_sequences(sequences: Ragged) -> np.ndarray:
+    """Return a 64-bit hash of each sequence's length, numbers and their places, uint64.
+
+    All in numpy: a channel at a time, so that no more than one channel's worth of extra memory is
+    taken.
+    """
+    lengths = sequences.lengths
+    place = np.arange(len(sequences.values), dtype=np.uint64)
+    place -= np.repeat(sequences.offsets[:-1].astype(np.uint64), lengths)
+    step_hash = _mix(place + np.uint64(1))
+    for channel in range(sequences.n_channels):
+        numbers = np.ascontiguousarray(sequences.values[:, channel]).view(np.uint32)
+        step_hash = _mix(step_hash ^ numbers.astype(np.uint64))
+    return _mix(np.add.reduceat(step_hash, sequences.offsets[:-1]) ^ lengths.astype(np.uint64))
+
+
+def _hash_columns(array: np.ndarray) -> np.ndarray:
+    columns = np.ascontiguousarray(array.reshape(len(array), -1).astype(np.float64))
+    hashed = np.zeros(len(array), dtype=np.uint64)
+    for column in columns.view(np.uint64).T:
+        hashed = _mix(hashed ^ column)
+    return hashed
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """Scramble each 64-bit number (the finalizer of splitmix64, Steele et al. 2014)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

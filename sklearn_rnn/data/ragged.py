@@ -1,0 +1,67 @@
+"""The one internal form of sequence data: flat values and offsets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Sequences of different lengths, laid end to end.
+
+    Sample ``i`` is ``values[offsets[i]:offsets[i + 1]]``.
+
+    Parameters
+    ----------
+    values : ndarray of shape (total_steps, n_channels), float32
+        The steps of all sequences, one after another.
+    offsets : ndarray of shape (n_samples + 1,), int64
+        Where each sequence begins and, as the last entry, where all end.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def from_lengths(cls, values: np.ndarray, lengths: np.ndarray) -> Ragged:
+        """Build from the steps laid end to end and the length of each sequence."""
+        offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return cls(values, offsets)
+
+    @classmethod
+    def from_rectangular(cls, array: np.ndarray) -> Ragged:
+        """Build from an array of shape (n_samples, n_steps, n_channels), without a copy if float32."""
+        n_samples, n_steps, n_channels = array.shape
+        with np.errstate(over="ignore"):  # the reader reports what float32 can't hold
+            values = np.ascontiguousarray(array, dtype=np.float32)
+        return cls(
+            values.reshape(n_samples * n_steps, n_channels),
+            np.arange(n_samples + 1, dtype=np.int64) * n_steps,
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def n_channels(self) -> int:
+        return self.values.shape[1]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of steps of each sequence, shape (n_samples,)."""
+        return np.diff(self.offsets)
+
+    def row_of_step(self, step: int) -> tuple[int, int]:
+        """Return the sample a flat step belongs to, and its place in that sample."""
+        row = int(np.searchsorted(self.offsets, step, side="right")) - 1
+        return row, int(step - self.offsets[row])
+
+    def steps_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return the flat places of all steps of these samples, one sample after another."""
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        shift = self.offsets[:-1][rows] - (ends - lengths)
+        return np.repeat(shift, lengths) + np.arange(ends[-1] if len(ends) else 0)

@@ -1,0 +1,111 @@
+"""From the outputs of all steps to one vector a sequence: one class a pooling.
+
+A pooling reads outputs of shape (time, batch, units) and may look at none that stands behind a
+sequence's end. To add one, write the class and enter it in :data:`POOLINGS`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Generator, Tensor, nn
+
+from sklearn_rnn.nn.initialization import linear
+
+
+class Pooling(nn.Module, ABC):
+    """Turn outputs into one vector a sequence.
+
+    Parameters
+    ----------
+    n_units : int
+        Width of the outputs.
+    generator : torch.Generator
+        Source of starting weights, for a pooling that has any.
+    """
+
+    multiple = 1
+    """Width of the result over the width of the outputs."""
+
+    def __init__(self, n_units: int, generator: Generator) -> None:
+        super().__init__()
+
+    @abstractmethod
+    def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
+        """Return a Tensor of shape (batch, multiple * units).
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (time, batch, units)
+        last : Tensor of shape (batch, units)
+            Where each direction of the recurrence ends.
+        inside : Tensor of shape (time, batch, 1), bool
+            True up to a sequence's end.
+        lengths : Tensor of shape (batch,)
+        """
+
+
+class LastPooling(Pooling):
+    """The state after the last step (backward: after the first)."""
+
+    def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
+        """Return ``last``."""
+        return last
+
+
+class MeanPooling(Pooling):
+    """The mean over steps."""
+
+    def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
+        """Return the mean over each sequence's own steps."""
+        return outputs.masked_fill(~inside, 0.0).sum(dim=0) / lengths[:, None]
+
+
+class MaxPooling(Pooling):
+    """The largest value of each unit over steps."""
+
+    def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
+        """Return the maximum over each sequence's own steps."""
+        return outputs.masked_fill(~inside, -torch.inf).amax(dim=0)
+
+
+class ConcatPooling(Pooling):
+    """Last, mean and max side by side (Howard and Ruder 2018)."""
+
+    multiple = 3
+
+    def __init__(self, n_units: int, generator: Generator) -> None:
+        super().__init__(n_units, generator)
+        self.parts = nn.ModuleList(
+            part(n_units, generator) for part in (LastPooling, MeanPooling, MaxPooling)
+        )
+
+    def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
+        """Return the three poolings side by side."""
+        return torch.cat([part(outputs, last, inside, lengths) for part in self.parts], dim=1)
+
+
+class AttentionPooling(Pooling):
+    """A mean weighted by learned relevance (Bahdanau et al. 2015; Yang et al. 2016)."""
+
+    def __init__(self, n_units: int, generator: Generator) -> None:
+        super().__init__(n_units, generator)
+        self.key = linear(n_units, n_units, 1.0, generator)
+        self.query = linear(n_units, 1, 1.0, generator)
+
+    def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
+        """Return ``sum_t softmax_t(q . tanh(K h_t)) h_t`` over each sequence's own steps."""
+        relevance = self.query(torch.tanh(self.key(outputs)))
+        weight = relevance.masked_fill(~inside, -torch.inf).softmax(dim=0)
+        return (weight * outputs.masked_fill(~inside, 0.0)).sum(dim=0)
+
+
+POOLINGS: dict[str, type[Pooling]] = {
+    "last": LastPooling,
+    "mean": MeanPooling,
+    "max": MaxPooling,
+    "concat": ConcatPooling,
+    "attention": AttentionPooling,
+}
+"""The poolings by the name users give them."""

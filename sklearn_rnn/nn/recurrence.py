@@ -1,0 +1,170 @@
+"""A cell through time with exact lengths: the engine.
+
+Padding stands behind a sequence, so going forward it can't touch what came before. Going backward
+each sequence is flipped within its own length first, so that padding is behind it again, and the
+outputs are flipped back. Every layer and direction is thus one call forward in time on a plain
+padded tensor, which is what torch's fused kernels take.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor, nn
+
+from sklearn_rnn.nn.cells import CELLS, Cell, CellWeights
+from sklearn_rnn.nn.dropout import Dropout, keep_mask
+from sklearn_rnn.nn.initialization import initialize_gates
+
+
+class Recurrence(nn.Module):
+    """Layers of a recurrent cell, in one direction or both.
+
+    Parameters have the names, shapes and gate order of ``torch.nn.RNN``, ``GRU`` and ``LSTM``, so
+    that a ``state_dict`` moves between them as it is.
+
+    Parameters
+    ----------
+    cell : str or type[Cell]
+        A name of :data:`~sklearn_rnn.nn.cells.CELLS` or a class derived from ``Cell``.
+    input_size, hidden_size : int
+    num_layers : int
+        Each layer reads all outputs of the one below.
+    bidirectional : bool
+        Adds a second cell a layer that reads from the end; outputs are laid side by side.
+    dropout : float
+        Between layers, one mask for all steps of a sequence.
+    recurrent_dropout : float
+        On the recurrent weights (weight-drop; Merity et al. 2018), one mask for all steps of a
+        batch.
+    generator : torch.Generator
+        Source of starting weights and of dropout masks.
+    """
+
+    def __init__(
+        self,
+        cell: str | type[Cell],
+        input_size: int,
+        hidden_size: int,
+        *,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        generator: Generator,
+    ) -> None:
+        super().__init__()
+        self.cell = (CELLS[cell] if isinstance(cell, str) else cell)()
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.directions = ("", "_reverse") if bidirectional else ("",)
+        self.output_size = hidden_size * len(self.directions)
+        self.dropout = Dropout(dropout, generator)
+        self.recurrent_dropout = recurrent_dropout
+        self.generator = generator
+        for layer in range(num_layers):
+            for direction in self.directions:
+                self._add_weights(layer, direction, input_size if layer == 0 else self.output_size)
+
+    def _add_weights(self, layer: int, direction: str, input_size: int) -> None:
+        rows = self.cell.n_gates * self.hidden_size
+        weights = CellWeights(
+            weight_ih=nn.Parameter(torch.empty(rows, input_size)),
+            weight_hh=nn.Parameter(torch.empty(rows, self.hidden_size)),
+            bias_ih=nn.Parameter(torch.empty(rows)),
+            bias_hh=nn.Parameter(torch.empty(rows)),
+        )
+        initialize_gates(weights.weight_ih, weights.weight_hh, self.cell.n_gates, self.generator)
+        with torch.no_grad():
+            self.cell.initialize_bias(weights)
+        for name, parameter in weights._asdict().items():
+            self.register_parameter(f"{name}_l{layer}{direction}", parameter)
+
+    def weights(self, layer: int, direction: str) -> CellWeights:
+        """Return one layer's and direction's weights, thinned by recurrent dropout in training."""
+        weights = CellWeights(
+            *(getattr(self, f"{name}_l{layer}{direction}") for name in CellWeights._fields)
+        )
+        if self.training and self.recurrent_dropout > 0:
+            shape = tuple(weights.weight_hh.shape)
+            mask = keep_mask(shape, self.recurrent_dropout, self.generator)
+            weights = weights._replace(weight_hh=weights.weight_hh * mask.to(weights.weight_hh))
+        return weights
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Return the top layer's outputs.
+
+        Parameters
+        ----------
+        x : Tensor of shape (time, batch, input)
+        lengths : Tensor of shape (batch,), int64
+
+        Returns
+        -------
+        Tensor of shape (time, batch, directions * hidden)
+            What stands behind a sequence's end is arbitrary.
+        """
+        flip = Flip(lengths, x.shape[0]) if len(self.directions) == 2 else None
+        for layer in range(self.num_layers):
+            if layer > 0:
+                x = self.dropout(x)
+            forward = self.cell.scan(x, self.weights(layer, ""))
+            if flip is None:
+                x = forward
+            else:
+                backward = flip(self.cell.scan(flip(x), self.weights(layer, "_reverse")))
+                x = torch.cat([forward, backward], dim=2)
+        return x
+
+    def last(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return where each direction ends: forward at the last step, backward at the first.
+
+        This is ``h_n`` of the top layer of torch's modules.
+
+        Returns
+        -------
+        Tensor of shape (batch, directions * hidden)
+        """
+        forward = at_step(outputs[..., : self.hidden_size], lengths - 1)
+        if len(self.directions) == 1:
+            return forward
+        return torch.cat([forward, outputs[0, :, self.hidden_size :]], dim=1)
+
+
+def at_step(x: Tensor, step: Tensor) -> Tensor:
+    """Return x[step[b], b] for each sample b, shape (batch, units)."""
+    index = step.view(1, -1, 1).expand(1, -1, x.shape[2])
+    return x.gather(0, index).squeeze(0)
+
+
+class Flip:
+    """Reverse each sequence within its own length; padding stays where it is.
+
+    Parameters
+    ----------
+    lengths : Tensor of shape (batch,)
+    n_steps : int
+    """
+
+    def __init__(self, lengths: Tensor, n_steps: int) -> None:
+        batch = len(lengths)
+        time = torch.arange(n_steps, device=lengths.device)[:, None]
+        source = torch.where(time < lengths, lengths - 1 - time, time)
+        self.places = (source * batch + torch.arange(batch, device=lengths.device)).view(-1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x of shape (time, batch, units), flipped; flipping twice gives x back."""
+        return _Permute.apply(x, self.places)
+
+
+class _Permute(torch.autograd.Function):
+    """Reorder (time, batch) places by a permutation that is its own inverse."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, places: Tensor) -> Tensor:
+        ctx.save_for_backward(places)
+        return x.reshape(-1, x.shape[2]).index_select(0, places).view(x.shape)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        (places,) = ctx.saved_tensors
+        return _Permute.apply(gradient, places), None

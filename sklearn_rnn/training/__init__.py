@@ -1,0 +1,1 @@
+"""Fitting a network: the only place that imports skorch."""

@@ -1,0 +1,68 @@
+"""Whole batches for skorch, in a new order each epoch or in a fixed one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from sklearn_rnn.data.batching import DeviceSequences, ordered_batches, shuffled_batches
+
+SkorchBatch = tuple[dict[str, Tensor], tuple[Tensor, Tensor]]
+
+
+class BatchSource:
+    """Yields ``({"values", "lengths"}, (target, weight))``, anew for each epoch.
+
+    Parameters
+    ----------
+    sequences : DeviceSequences
+        All samples, training and held-out ones alike: they are stored once.
+    target : ndarray, one row a sample
+    weight : ndarray of shape (n_samples,)
+        Weight of each sample in the loss.
+    rows : ndarray of int
+        The samples of an epoch; one may stand there several times.
+    batch_size : int
+        Sequences a training batch.
+    generator : torch.Generator, optional
+        Source of the order. Without one, batches come in a fixed order and are large.
+    """
+
+    def __init__(
+        self,
+        sequences: DeviceSequences,
+        target: np.ndarray,
+        weight: np.ndarray,
+        rows: np.ndarray,
+        batch_size: int,
+        generator: Generator | None = None,
+    ) -> None:
+        self.sequences = sequences
+        self.rows = rows
+        self.batch_size = batch_size
+        self.generator = generator
+        self._target = torch.from_numpy(np.ascontiguousarray(target)).to(sequences.device)
+        self._weight = torch.from_numpy(weight.astype(np.float32)).to(sequences.device)
+
+    @property
+    def n_batches(self) -> int:
+        """Batches an epoch of training."""
+        return -(-len(self.rows) // self.batch_size)
+
+    def __iter__(self) -> Iterator[SkorchBatch]:
+        for rows in self._batches_of_rows():
+            batch = self.sequences.gather(rows)
+            index = torch.from_numpy(rows).to(self.sequences.device)
+            yield (
+                {"values": batch.values, "lengths": batch.lengths},
+                (self._target[index], self._weight[index]),
+            )
+
+    def _batches_of_rows(self) -> Iterator[np.ndarray]:
+        lengths = self.sequences.lengths
+        if self.generator is not None:
+            return shuffled_batches(self.rows, lengths, self.batch_size, self.generator)
+        return (self.rows[places] for places in ordered_batches(lengths[self.rows]))

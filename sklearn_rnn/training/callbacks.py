@@ -1,0 +1,157 @@
+"""skorch callbacks of every fit: validation score, divergence, early stopping, progress."""
+
+from __future__ import annotations
+
+import sys
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback, GradientNormClipping
+from tqdm.auto import tqdm
+
+from sklearn_rnn.data.targets import Target
+
+
+class ValidationScore(Callback):
+    """Record the target's score (accuracy, R squared) on the held-out rows as ``valid_score``."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Forget the last epoch."""
+        self._outputs: list[np.ndarray] = []
+        self._encoded: list[np.ndarray] = []
+
+    def on_batch_end(self, net: Any, batch: Any, training: bool, **kwargs: Any) -> None:
+        """Keep a validation batch's outputs."""
+        if not training:
+            self._outputs.append(kwargs["y_pred"].cpu().numpy())
+            self._encoded.append(batch[1][0].cpu().numpy())
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Score them."""
+        if self._outputs:
+            outputs, encoded = np.concatenate(self._outputs), np.concatenate(self._encoded)
+            if np.isfinite(outputs).all():
+                net.history.record("valid_score", self.target.score(outputs, encoded))
+            self._outputs, self._encoded = [], []
+
+
+class DivergenceCheck(Callback):
+    """Raise when the loss of an epoch, or a weight at the end, is not a finite number."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Look at the epoch's losses."""
+        epoch = net.history[-1]
+        for which in ("train", "valid"):
+            loss = epoch.get(f"{which}_loss", 0.0)
+            if not np.isfinite(loss):
+                raise ValueError(_diverged(f"the {which} loss became {loss} in epoch {len(net.history)}"))
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Look at the weights, which the last update may have spoilt."""
+        if not all(bool(torch.isfinite(p).all()) for p in net.module_.parameters()):
+            raise ValueError(_diverged("a weight became infinite or NaN in the last epoch"))
+
+
+def _diverged(what: str) -> str:
+    return (
+        f"Training diverged: {what}. Lower lr, set gradient_clip, keep standardize=True, or look "
+        "for extreme values in X and y."
+    )
+
+
+class EarlyStopping(Callback):
+    """Stop when the validation loss no longer falls, and go back to the best weights.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without a loss lower than the best by more than ``tol``.
+    tol : float
+    """
+
+    def __init__(self, patience: int, tol: float) -> None:
+        self.patience = patience
+        self.tol = tol
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Start counting."""
+        self.best_epoch_: int | None = None
+        self._best_loss = self._reference_loss = np.inf
+        self._epochs_without = 0
+        self._best_weights: dict[str, torch.Tensor] = {}
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Keep the weights if they are the best so far; count the epoch if not."""
+        loss = net.history[-1, "valid_loss"]
+        if loss < self._best_loss:
+            self._best_loss = loss
+            self.best_epoch_ = len(net.history)
+            self._best_weights = {k: v.clone() for k, v in net.module_.state_dict().items()}
+        if loss < self._reference_loss - self.tol:
+            self._reference_loss = loss
+            self._epochs_without = 0
+        else:
+            self._epochs_without += 1
+        if self._epochs_without >= self.patience:
+            net.stop_requested = True
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Load the best weights and let go of the copy."""
+        if self._best_weights:
+            net.module_.load_state_dict(self._best_weights)
+        self._best_weights = {}
+
+
+class ProgressBar(Callback):
+    """One line of settings, then a bar over epochs with losses, score and time.
+
+    Parameters
+    ----------
+    settings : str
+    n_epochs : int
+    """
+
+    def __init__(self, settings: str, n_epochs: int) -> None:
+        self.settings = settings
+        self.n_epochs = n_epochs
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Print the settings and open the bar."""
+        print(self.settings)
+        self._bar = tqdm(total=self.n_epochs, unit="epoch", file=sys.stdout)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Move the bar."""
+        epoch = net.history[-1]
+        shown = {k: f"{epoch[k]:.4g}" for k in ("train_loss", "valid_loss", "valid_score") if k in epoch}
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Close the bar, also after an error."""
+        self._bar.close()
+        del self._bar
+
+
+def fit_callbacks(
+    target: Target,
+    *,
+    user: list[Any] | None,
+    gradient_clip: float | None,
+    schedule: Callback | None,
+    stopping: EarlyStopping | None,
+    progress: ProgressBar | None,
+) -> list[Any]:
+    """Return the callbacks of a fit in the order they are called.
+
+    A user's callbacks are copied, since skorch changes them in place.
+    """
+    clipping = None if gradient_clip is None else GradientNormClipping(gradient_clip)
+    before = [ValidationScore(target), DivergenceCheck(), clipping, schedule]
+    copies = [deepcopy(callback) for callback in user or []]
+    return [callback for callback in [*before, *copies, stopping, progress] if callback is not None]

@@ -1,0 +1,145 @@
+"""The private skorch net, fed whole batches, and the one function that trains it."""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import EpochTimer, PassthroughScoring
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from sklearn_rnn.training.batches import BatchSource
+from sklearn_rnn.training.losses import LOSSES
+from sklearn_rnn.training.schedules import OPTIMIZERS, optimizer_options
+
+
+class StopTraining(Exception):
+    """A callback asked to end training after this epoch."""
+
+
+class RecurrentNet(NeuralNet):
+    """A skorch net whose X is a training :class:`BatchSource` and whose y a validation one."""
+
+    stop_requested = False
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Any]]:
+        return [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring(name="valid_loss")),
+        ]
+
+    def get_split_datasets(
+        self, X: BatchSource, y: BatchSource | None = None, **fit_params: Any
+    ) -> tuple[BatchSource, BatchSource | None]:
+        """Return the two sources: they were split before."""
+        return X, y
+
+    def get_iterator(self, dataset: BatchSource, training: bool = False) -> Iterable:
+        """Return the source itself, which yields batches."""
+        return dataset
+
+    def get_loss(
+        self, y_pred: Tensor, y_true: Any, X: Any = None, training: bool = False
+    ) -> Tensor:
+        """Return the weighted mean of the losses of the samples."""
+        target, weight = y_true
+        return (self.criterion_(y_pred, target) * weight).mean()
+
+    def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
+        """Return the module's outputs; x is on the device already."""
+        return self.module_(**x)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Record the learning rate of the epoch's end."""
+        self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Call all callbacks; end training only after each has seen the epoch.
+
+        skorch's callbacks stop training by raising KeyboardInterrupt. A Ctrl-C looks the same but
+        was not raised by a ``raise`` of a callback, and goes through.
+        """
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt as interrupt:
+                if not _was_raised_by_code(interrupt.__traceback__):
+                    raise
+                self.stop_requested = True
+        if self.stop_requested and method_name == "on_epoch_end":
+            raise StopTraining
+
+
+def _was_raised_by_code(traceback: TracebackType | None) -> bool:
+    """Tell a ``raise`` statement from a signal, which strikes at any instruction."""
+    assert traceback is not None
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
+    return dis.opname[instruction] == "RAISE_VARARGS"
+
+
+def make_net(
+    module: nn.Module,
+    loss: str,
+    *,
+    optimizer: str | type[Optimizer],
+    lr: float,
+    weight_decay: float,
+    device: torch.device,
+) -> RecurrentNet:
+    """Return an initialized net around a module; weight decay spares the biases."""
+    optimizer = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+    net = RecurrentNet(
+        module,
+        criterion=LOSSES[loss],
+        optimizer=optimizer,
+        lr=lr,
+        optimizer__weight_decay=weight_decay,
+        optimizer__param_groups=[("*bias*", {"weight_decay": 0.0})],
+        train_split=None,
+        device=str(device),
+        verbose=0,
+        **{f"optimizer__{k}": v for k, v in optimizer_options(optimizer).items()},
+    )
+    return net.initialize()
+
+
+def train(
+    net: RecurrentNet,
+    training: BatchSource,
+    validation: BatchSource | None,
+    n_epochs: int,
+    callbacks: list[Any],
+) -> None:
+    """Train an initialized net in place, on from where it stands.
+
+    Unlike ``net.fit`` this lets Ctrl-C through: the caller decides what remains of the attempt.
+    """
+    net.callbacks = callbacks
+    net.initialize_callbacks()
+    net.stop_requested = False
+    for group in net.optimizer_.param_groups:  # a schedule may have lowered it before
+        group["lr"] = net.lr
+        group.pop("initial_lr", None)
+    try:
+        net.notify("on_train_begin", X=training, y=validation)
+        with suppress(StopTraining):
+            net.fit_loop(training, validation, epochs=n_epochs)
+        net.notify("on_train_end", X=training, y=validation)
+    finally:
+        for _, callback in net.callbacks_:
+            if hasattr(callback, "close"):
+                callback.close()
+    net.module_.eval()
+    for epoch in net.history:  # the epoch's means stay; thousands of batches would only be pickled
+        epoch["batches"] = []

@@ -1,0 +1,82 @@
+"""Everything read from X, y, weights and groups, ready to be split and turned into batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from sklearn_rnn.data.batching import DeviceSequences
+from sklearn_rnn.data.canonical import TrainingRows
+from sklearn_rnn.data.ragged import Ragged
+from sklearn_rnn.data.targets import Target
+from sklearn_rnn.training.batches import BatchSource
+from sklearn_rnn.training.validation import holdout
+
+
+@dataclass
+class Samples:
+    """What a fit has read.
+
+    Attributes
+    ----------
+    sequences : Ragged of n_samples
+    numbers : ndarray, one row a sample
+        What ``target.read`` made of y.
+    group : ndarray of shape (n_samples,) or None
+    rows : TrainingRows
+    target : Target
+    device : torch.device
+    """
+
+    sequences: Ragged
+    numbers: np.ndarray
+    group: np.ndarray | None
+    rows: TrainingRows
+    target: Target
+    device: torch.device
+    _on_device: DeviceSequences | None = None
+
+    def split(self, fraction: float, seed: int) -> tuple[TrainingRows, TrainingRows]:
+        """Return training rows and held-out rows.
+
+        Rows with equal sequences stay together, so that no sequence is both learned and judged by.
+        """
+        group = self.rows.x_group if self.group is None else self.group[self.rows.rows]
+        strata = self.target.strata(self.numbers[self.rows.rows])
+        held_out = holdout(fraction, seed, group, strata)
+        return self.rows.take(~held_out), self.rows.take(held_out)
+
+    def source(
+        self,
+        rows: TrainingRows,
+        factor: np.ndarray,
+        batch_size: int,
+        order: torch.Generator | None,
+    ) -> BatchSource:
+        """Return batches of these rows.
+
+        Parameters
+        ----------
+        rows : TrainingRows
+        factor : ndarray of shape (n_rows,)
+            What each row's loss is multiplied by besides its sample weight. Weights are scaled to
+            a mean of 1 over an epoch, so that the learning rate keeps its meaning.
+        batch_size : int
+        order : torch.Generator or None
+            Shuffles if given.
+        """
+        if self._on_device is None:
+            self._on_device = DeviceSequences(self.sequences, self.device)
+        weight_of_copy = rows.weight / rows.copies * factor
+        weight = np.zeros(len(self.sequences))
+        weight[rows.rows] = weight_of_copy / np.average(weight_of_copy, weights=rows.copies)
+        return BatchSource(
+            self._on_device,
+            self.target.encode(self.numbers),
+            weight,
+            np.repeat(rows.rows, rows.copies),
+            batch_size,
+            order,
+        )
