@@ -60,7 +60,7 @@ class DeviceSequences:
 
     def gather(self, rows: np.ndarray) -> Batch:
         """Return these samples padded to a common, rounded length."""
-        n_steps = rounded_length(int(self.lengths[rows].max()))
+        n_steps = rounded_length(self.lengths[rows].max())
         index = torch.from_numpy(rows).to(self.device)
         lengths = self._lengths[index]
         time = torch.arange(n_steps, device=self.device)[:, None]
@@ -69,11 +69,12 @@ class DeviceSequences:
         return Batch(values.transpose(0, 1), lengths)
 
 
-def rounded_length(n_steps: int) -> int:
+def rounded_length(n_steps: int | np.integer) -> int:
     """Round up to one of few lengths, at most an eighth longer.
 
     The fused kernels prepare themselves anew for each length they have not met.
     """
+    n_steps = int(n_steps)
     grain = max(4, 1 << max(n_steps.bit_length() - 4, 0))
     return -(-n_steps // grain) * grain
 
@@ -115,7 +116,7 @@ def ordered_batches(lengths: np.ndarray, max_steps: int = PREDICTION_STEPS) -> I
     order = np.argsort(lengths, kind="stable")
     end = len(order)
     while end:  # longest first: the largest block of memory is asked for once
-        size = max(1, max_steps // rounded_length(int(lengths[order[end - 1]])))
+        size = max(1, max_steps // rounded_length(lengths[order[end - 1]]))
         yield order[max(0, end - size) : end]
         end -= size
         end = max(end, 0)

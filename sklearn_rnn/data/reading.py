@@ -8,6 +8,7 @@ a 2-D array ``(n_samples, n_steps)``, which is one channel.
 from __future__ import annotations
 
 from itertools import chain
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def as_container(X: Any) -> Any:
             f"(n_samples, n_steps, n_channels). Got {type(X).__name__} instead."
         )
     if isinstance(X, list | tuple):
-        return list(X)
+        return np.asarray(X) if _is_nested_table(X) else list(X)
     if hasattr(X, "columns"):
         return _checked_frame(X)
     array = np.asarray(X)
@@ -210,6 +211,17 @@ def _refuse_text(array: np.ndarray, row: int) -> None:
 
 def _is_sequence(value: Any) -> bool:
     return isinstance(value, list | tuple | np.ndarray)
+
+
+def _is_nested_table(X: list | tuple) -> bool:
+    """Tell whether X is a 2-D array written as nested lists of numbers, as scikit-learn takes it."""
+    return (
+        len(X) > 0
+        and all(isinstance(row, list | tuple) for row in X)
+        and len({len(row) for row in X}) == 1
+        and not any(np.ndim(cell) for cell in X[0])
+        and all(isinstance(cell, Real) for cell in X[0])
+    )
 
 
 def _checked_frame(X: Any) -> Any:

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sklearn_rnn.nn.initialization import HEAD_GAIN, linear
+from sklearn_rnn.nn.products import rowwise_linear
 
 
 class LinearHead(nn.Module):
@@ -32,4 +33,4 @@ class LinearHead(nn.Module):
 
     def forward(self, pooled: Tensor) -> Tensor:
         """Return a Tensor of shape (batch, n_outputs)."""
-        return self.linear(pooled)
+        return rowwise_linear(pooled, self.linear)

@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sklearn_rnn.nn.initialization import linear
+from sklearn_rnn.nn.products import rowwise_linear
 
 
 class Pooling(nn.Module, ABC):
@@ -96,7 +97,7 @@ class AttentionPooling(Pooling):
 
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return ``sum_t softmax_t(q . tanh(K h_t)) h_t`` over each sequence's own steps."""
-        relevance = self.query(torch.tanh(self.key(outputs)))
+        relevance = rowwise_linear(torch.tanh(self.key(outputs)), self.query)
         weight = relevance.masked_fill(~inside, -torch.inf).softmax(dim=0)
         return (weight * outputs.masked_fill(~inside, 0.0)).sum(dim=0)
 

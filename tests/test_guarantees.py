@@ -1,0 +1,214 @@
+"""Invariance, reproducibility, untouched inputs, and what is left after a failure."""
+
+import copy
+import inspect
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_sequences
+from sklearn.base import clone
+
+from sklearn_rnn import RNNClassifier, RNNRegressor
+from sklearn_rnn.nn.cells import CELLS
+from sklearn_rnn.nn.pooling import POOLINGS
+
+QUICK = {"hidden_size": 8, "max_epochs": 3, "random_state": 0, "device": "cpu"}
+NETWORKS = list(product(CELLS, [False, True], POOLINGS, [1, 2]))
+
+
+@pytest.mark.parametrize(("cell", "bidirectional", "pooling", "num_layers"), NETWORKS)
+def test_output_does_not_depend_on_batch_mates(cell, bidirectional, pooling, num_layers):
+    X, y = make_sequences(30, high=40)
+    model = RNNClassifier(
+        cell=cell, bidirectional=bidirectional, pooling=pooling, num_layers=num_layers, **QUICK
+    ).fit(X, y)
+    together = model.decision_function(X)
+    alone = np.concatenate([model.decision_function([x]) for x in X])
+    reordered = model.decision_function(X[::-1])[::-1]
+    some = model.decision_function(X[3:9])
+    np.testing.assert_allclose(alone, together, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(reordered, together, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(some, together[3:9], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("cell", "bidirectional", "pooling", "num_layers"), NETWORKS)
+def test_output_does_not_depend_on_padding(cell, bidirectional, pooling, num_layers):
+    X, y = make_sequences(12)
+    model = RNNClassifier(
+        cell=cell, bidirectional=bidirectional, pooling=pooling, num_layers=num_layers, **QUICK
+    ).fit(X, y)
+    lengths = torch.tensor([len(x) for x in X])
+    outputs = []
+    for n_steps, filling in ((9, 0.0), (9, 1e6), (64, -5.0), (64, float("nan"))):
+        values = torch.full((12, n_steps, 3), filling)
+        for row, x in enumerate(X):
+            values[row, : len(x)] = torch.from_numpy(x)
+        with torch.inference_mode():
+            outputs.append(model.net_.module_(values, lengths))
+    for other in outputs[1:]:
+        torch.testing.assert_close(other, outputs[0], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("estimator", [RNNClassifier, RNNRegressor])
+def test_prediction_has_the_same_bits_among_any_number_of_rows(estimator, pooling, cell):
+    X = np.random.default_rng(0).normal(size=(40, 11, 3))
+    model = estimator(cell=cell, pooling=pooling, **QUICK).fit(X, np.arange(40) % 2)
+    together = model.transform(X)
+    predicted = model.predict(X)
+    for rows in ([0], [1, 2], list(range(5)), list(range(39, -1, -1))):
+        np.testing.assert_array_equal(model.transform(X[rows]), together[rows])
+        np.testing.assert_array_equal(model.predict(X[rows]), predicted[rows])
+
+
+# -- reproducibility ------------------------------------------------------------------------------
+
+
+def weights_of(model):
+    return torch.cat([p.detach().flatten() for p in model.net_.module_.parameters()])
+
+
+def stochastic_model(**options):
+    return RNNClassifier(
+        **QUICK
+        | {"dropout": 0.3, "recurrent_dropout": 0.2, "num_layers": 2, "early_stopping": True}
+        | options
+    )
+
+
+@pytest.fixture
+def _one_thread():
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_same_seed_gives_the_same_bits(sequences, cell):
+    a = stochastic_model(cell=cell).fit(*sequences)
+    b = stochastic_model(cell=cell).fit(*sequences)
+    other = stochastic_model(cell=cell, random_state=1).fit(*sequences)
+    assert torch.equal(weights_of(a), weights_of(b))
+    assert not torch.equal(weights_of(a), weights_of(other))
+
+
+@pytest.mark.usefixtures("_one_thread")
+def test_same_seed_gives_the_same_bits_in_threads_side_by_side(sequences):
+    alone = weights_of(stochastic_model().fit(*sequences))
+    with ThreadPoolExecutor(4) as pool:
+        models = list(pool.map(lambda _: stochastic_model().fit(*sequences), range(8)))
+    assert all(torch.equal(weights_of(model), alone) for model in models)
+
+
+def test_global_generators_are_neither_read_nor_moved(sequences):
+    results = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - the global generator is what is tested
+        before = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+        model = stochastic_model().fit(*sequences)
+        model.predict_proba(sequences[0])
+        stochastic_model(random_state=None).fit(*sequences)
+        assert torch.equal(torch.get_rng_state(), before[0])
+        np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+        results.append(weights_of(model))
+    assert torch.equal(*results)
+
+
+def test_random_state_instance_is_drawn_from(sequences):
+    random_state = np.random.RandomState(0)
+    a = stochastic_model(random_state=random_state).fit(*sequences)
+    b = stochastic_model(random_state=random_state).fit(*sequences)
+    again = stochastic_model(random_state=np.random.RandomState(0)).fit(*sequences)
+    assert not torch.equal(weights_of(a), weights_of(b))
+    assert torch.equal(weights_of(a), weights_of(again))
+
+
+def test_order_of_the_rows_does_not_change_the_fitted_model(sequences):
+    X, y = sequences
+    order = np.random.default_rng(0).permutation(len(X))
+    a = stochastic_model().fit(X, y)
+    b = stochastic_model().fit([X[i] for i in order], y[order])
+    assert torch.equal(weights_of(a), weights_of(b))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_integer_weights_are_repeated_rows_to_the_bit(sequences, early_stopping):
+    X, y = sequences
+    weight = np.arange(len(X)) % 3
+    repeated = np.repeat(np.arange(len(X)), weight)
+    a = stochastic_model(early_stopping=early_stopping).fit(X, y, sample_weight=weight)
+    b = stochastic_model(early_stopping=early_stopping).fit([X[i] for i in repeated], y[repeated])
+    assert torch.equal(weights_of(a), weights_of(b))
+
+
+# -- inputs and constructor -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", [RNNClassifier, RNNRegressor])
+def test_constructor_only_stores(estimator):
+    names = list(inspect.signature(estimator).parameters)
+    values = {name: object() for name in names}
+    made = estimator(**values)
+    assert vars(made) == values
+    assert all(
+        p.kind is p.KEYWORD_ONLY for p in inspect.signature(estimator).parameters.values()
+    )
+
+
+def test_inputs_are_never_written_to(sequences):
+    X, y = sequences
+    X[0][1, 1] = np.nan
+    weight = np.ones(len(X))
+    before = copy.deepcopy((X, y, weight))
+    model = RNNClassifier(**QUICK).fit(X, y, X, y, sample_weight=weight)
+    model.predict_proba(X)
+    model.transform(X)
+    for a, b in zip(X, before[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(y, before[1])
+    np.testing.assert_array_equal(weight, before[2])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_read_only_3d_array_is_read_and_not_written(dtype):
+    X = np.random.default_rng(0).normal(size=(12, 5, 2)).astype(dtype)
+    X.flags.writeable = False
+    y = np.arange(12) % 2
+    assert RNNClassifier(**QUICK).fit(X, y).predict(X).shape == (12,)
+
+
+# -- copies ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_pickle_and_deepcopy_give_the_same_predictions_and_go_on_alike(sequences, cell):
+    X, y = sequences
+    model = stochastic_model(cell=cell, warm_start=True, verbose=0).fit(X, y)
+    copies = [pickle.loads(pickle.dumps(model)), copy.deepcopy(model)]
+    for other in copies:
+        np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
+    model.fit(X, y)
+    for other in copies:
+        other.fit(X, y)
+        np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
+
+
+def test_pickle_holds_no_training_data(sequences):
+    X, y = make_sequences(400, high=60)
+    small = pickle.dumps(stochastic_model().fit(*sequences))
+    large = pickle.dumps(stochastic_model().fit(X, y))
+    assert len(large) < 1.2 * len(small)
+
+
+def test_clone_is_unfitted_with_equal_parameters(sequences):
+    model = stochastic_model().fit(*sequences)
+    cloned = clone(model)
+    assert cloned.get_params() == model.get_params()
+    assert not hasattr(cloned, "net_")

@@ -1,0 +1,58 @@
+"""Imports run one way: data, nn <- training <- _base <- estimators."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sklearn_rnn
+
+ROOT = Path(sklearn_rnn.__file__).parent
+ALLOWED = {
+    "data": {"data"},
+    "nn": {"nn"},
+    "training": {"data", "nn", "training"},
+    "_base": {"data", "nn", "training", "_params", "_random"},
+}
+
+
+def imported_modules(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def files_of(room):
+    return sorted((ROOT / room).glob("**/*.py")) or [ROOT / f"{room}.py"]
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_room_imports_only_what_lies_below(room):
+    own = {
+        name.split(".")[1]
+        for path in files_of(room)
+        for name in imported_modules(path)
+        if name.startswith("sklearn_rnn.")
+    }
+    assert own <= ALLOWED[room]
+
+
+@pytest.mark.parametrize("room", ["data", "nn"])
+def test_data_and_nn_know_no_estimators_and_no_skorch(room):
+    foreign = {name for path in files_of(room) for name in imported_modules(path)}
+    assert not {name for name in foreign if name.startswith(("skorch", "sklearn.base"))}
+    if room == "nn":
+        assert not {name for name in foreign if name.split(".")[0] == "sklearn"}
+    else:
+        assert not {name for name in foreign if name.startswith("torch.nn")}
+
+
+def test_only_training_imports_skorch():
+    importing = {
+        path.parent.name
+        for path in ROOT.glob("**/*.py")
+        if any(name.split(".")[0] == "skorch" for name in imported_modules(path))
+    }
+    assert importing == {"training"}

@@ -1,0 +1,141 @@
+"""Inputs, pooling, dropout, initialization and head."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_rnn._random import generator
+from sklearn_rnn.nn.cells import CELLS
+from sklearn_rnn.nn.dropout import Dropout
+from sklearn_rnn.nn.heads import LinearHead
+from sklearn_rnn.nn.inputs import NumericInput
+from sklearn_rnn.nn.pooling import POOLINGS
+from sklearn_rnn.nn.products import rowwise_linear
+from sklearn_rnn.nn.recurrence import Flip, Recurrence
+
+LENGTHS = torch.tensor([6, 2, 4])
+
+
+def pooled(name, outputs, lengths=LENGTHS):
+    pooling = POOLINGS[name](outputs.shape[2], generator(0))
+    last = outputs[lengths - 1, torch.arange(len(lengths))]
+    inside = (torch.arange(len(outputs))[:, None] < lengths)[..., None]
+    return pooling, pooling(outputs, last, inside, lengths)
+
+
+def random_outputs():
+    return torch.randn(6, 3, 4, generator=generator(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("last", lambda h: h[-1]),
+        ("mean", lambda h: h.mean(axis=0)),
+        ("max", lambda h: h.max(axis=0)),
+        ("concat", lambda h: np.concatenate([h[-1], h.mean(axis=0), h.max(axis=0)])),
+    ],
+)
+def test_pooling_matches_numpy_on_each_sequence(name, expected):
+    outputs = random_outputs()
+    _, result = pooled(name, outputs)
+    for b, length in enumerate(LENGTHS):
+        np.testing.assert_allclose(result[b], expected(outputs[:length, b].numpy()), atol=1e-6)
+
+
+def test_attention_pooling_matches_its_equation():
+    outputs = random_outputs()
+    pooling, result = pooled("attention", outputs)
+    K, k = pooling.key.weight.detach().numpy(), pooling.key.bias.detach().numpy()
+    q = pooling.query.weight.detach().numpy()[0]
+    for b, length in enumerate(LENGTHS):
+        h = outputs[:length, b].numpy()
+        relevance = np.tanh(h @ K.T + k) @ q
+        weight = np.exp(relevance) / np.exp(relevance).sum()
+        np.testing.assert_allclose(result.detach()[b], weight @ h, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+def test_pooling_ignores_huge_numbers_behind_the_end(name):
+    outputs = random_outputs()
+    spoilt = outputs.clone()
+    spoilt[2:, 1] = 1e30
+    torch.testing.assert_close(pooled(name, outputs)[1][1], pooled(name, spoilt)[1][1])
+
+
+def test_flip_reverses_within_length_and_undoes_itself():
+    x = torch.arange(12.0).view(6, 2, 1)
+    flip = Flip(torch.tensor([6, 3]), 6)
+    assert flip(x)[:, 0, 0].tolist() == [10, 8, 6, 4, 2, 0]
+    assert flip(x)[:, 1, 0].tolist() == [5, 3, 1, 7, 9, 11]
+    torch.testing.assert_close(flip(flip(x)), x)
+
+
+def test_numeric_input_standardises_and_marks_missing_numbers():
+    inputs = NumericInput(
+        torch.tensor([10.0, 0.0]), torch.tensor([2.0, 1.0]), torch.tensor([True, False])
+    )
+    x = torch.tensor([[[12.0, 5.0], [float("nan"), float("nan")]]])
+    expected = torch.tensor([[[1.0, 5.0, 0.0], [0.0, 0.0, 1.0]]])
+    torch.testing.assert_close(inputs(x), expected)
+    assert inputs.output_size == 3
+
+
+def test_dropout_holds_one_mask_for_all_steps_and_keeps_the_mean():
+    dropout = Dropout(0.5, generator(0))
+    thinned = dropout(torch.ones(7, 50, 40))
+    assert torch.equal(thinned, thinned[:1].expand(7, -1, -1))
+    assert set(thinned.unique().tolist()) == {0.0, 2.0}
+    assert abs(thinned.mean().item() - 1) < 0.1
+    assert torch.equal(dropout.eval()(torch.ones(2, 3)), torch.ones(2, 3))
+
+
+def test_recurrent_dropout_thins_recurrent_weights_in_training_only():
+    recurrence = Recurrence("lstm", 3, 32, recurrent_dropout=0.5, generator=generator(0))
+    kept = recurrence.weight_hh_l0.detach()
+    thinned = recurrence.weights(0, "").weight_hh.detach()
+    is_zero = thinned == 0
+    assert 0.45 < is_zero.float().mean() < 0.55
+    torch.testing.assert_close(thinned[~is_zero], 2 * kept[~is_zero])
+    assert recurrence.eval().weights(0, "").weight_hh is recurrence.weight_hh_l0
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_recurrent_weights_start_orthogonal_gate_by_gate(cell):
+    recurrence = Recurrence(cell, 3, 8, num_layers=2, bidirectional=True, generator=generator(0))
+    for name, parameter in recurrence.named_parameters():
+        if "weight_hh" in name:
+            for gate in parameter.detach().split(8):
+                torch.testing.assert_close(gate @ gate.T, torch.eye(8), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_input_weights_start_within_glorot_bounds_gate_by_gate(cell):
+    recurrence = Recurrence(cell, 100, 64, generator=generator(0))
+    bound = (6 / (100 + 64)) ** 0.5
+    for gate in recurrence.weight_ih_l0.detach().split(64):
+        assert 0.95 * bound < gate.abs().max() <= bound
+
+
+def test_lstm_forget_bias_starts_at_one_in_sum_and_all_else_at_zero():
+    recurrence = Recurrence("lstm", 3, 8, generator=generator(0))
+    bias = recurrence.bias_ih_l0 + recurrence.bias_hh_l0
+    i, f, g, o = bias.detach().split(8)
+    assert torch.equal(f, torch.ones(8))
+    assert not torch.cat([i, g, o]).any()
+
+
+def test_head_starts_near_the_initial_outputs():
+    head = LinearHead(64, 2, torch.tensor([-1.0, 2.0]), generator(0))
+    outputs = head(torch.randn(100, 64, generator=generator(1)).clamp(-1, 1))
+    torch.testing.assert_close(outputs.mean(0), torch.tensor([-1.0, 2.0]), atol=0.1, rtol=0)
+    assert 0 < outputs.std(0).max() < 0.1
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_rowwise_linear_equals_the_layer_and_gives_rows_the_same_bits(n_outputs):
+    layer = torch.nn.Linear(33, n_outputs)
+    x = torch.randn(64, 33, generator=generator(0))
+    torch.testing.assert_close(rowwise_linear(x, layer), layer(x), atol=1e-5, rtol=1e-5)
+    for n_rows in (2, 3, 7, 20, 33):
+        assert torch.equal(rowwise_linear(x[:n_rows], layer), rowwise_linear(x, layer)[:n_rows])
