@@ -472,7 +472,7 @@ class BaseRecurrent(
     # -- prediction -------------------------------------------------------------------------------
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """Return the network's outputs, shape (n_samples, n_outputs), float32."""
+        """Return the network's outputs, shape (n_samples, n_outputs), float64."""
         check_is_fitted(self)
         return self._forward(X, self.net_.module_)
 
@@ -482,10 +482,8 @@ class BaseRecurrent(
         result: np.ndarray | None = None
         with torch.inference_mode():
             for rows in ordered_batches(sequences.lengths):
-                # Matrix products of one row sum in another order than those of several: a row is
-                # never alone, so that its bits don't depend on how many came along.
-                batch = sequences.gather(rows if len(rows) > 1 else rows.repeat(2))
-                outputs = part(batch.values, batch.lengths)[: len(rows)].cpu().numpy()
+                batch = sequences.gather(rows)
+                outputs = part(batch.values, batch.lengths).cpu().numpy()
                 if result is None:
                     result = np.empty((len(sequences), outputs.shape[1]), outputs.dtype)
                 result[rows] = outputs

@@ -142,7 +142,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
             Two classes: the log-odds of the second. More: logits, whose softmax is
             :meth:`predict_proba`.
         """
-        logits = self._outputs(X).astype(np.float64)
+        logits = self._outputs(X)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -171,7 +171,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         ndarray of shape (n_samples, n_classes), float64
             Columns in the order of ``classes_``.
         """
-        return softmax(self._outputs(X).astype(np.float64), axis=1)
+        return softmax(self._outputs(X), axis=1)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the logarithm of the probability of each class.
@@ -184,4 +184,4 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         -------
         ndarray of shape (n_samples, n_classes), float64
         """
-        return log_softmax(self._outputs(X).astype(np.float64), axis=1)
+        return log_softmax(self._outputs(X), axis=1)

@@ -10,7 +10,6 @@ from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.heads import LinearHead
 from sklearn_rnn.nn.inputs import NumericInput
 from sklearn_rnn.nn.pooling import POOLINGS
-from sklearn_rnn.nn.products import rowwise_linear
 from sklearn_rnn.nn.recurrence import Flip, Recurrence
 
 LENGTHS = torch.tensor([6, 2, 4])
@@ -130,12 +129,3 @@ def test_head_starts_near_the_initial_outputs():
     outputs = head(torch.randn(100, 64, generator=generator(1)).clamp(-1, 1))
     torch.testing.assert_close(outputs.mean(0), torch.tensor([-1.0, 2.0]), atol=0.1, rtol=0)
     assert 0 < outputs.std(0).max() < 0.1
-
-
-@pytest.mark.parametrize("n_outputs", [1, 3])
-def test_rowwise_linear_equals_the_layer_and_gives_rows_the_same_bits(n_outputs):
-    layer = torch.nn.Linear(33, n_outputs)
-    x = torch.randn(64, 33, generator=generator(0))
-    torch.testing.assert_close(rowwise_linear(x, layer), layer(x), atol=1e-5, rtol=1e-5)
-    for n_rows in (2, 3, 7, 20, 33):
-        assert torch.equal(rowwise_linear(x[:n_rows], layer), rowwise_linear(x, layer)[:n_rows])

@@ -155,7 +155,7 @@ class NumberTarget(Target):
 
     def decode(self, outputs: np.ndarray) -> np.ndarray:
         """Return float64 numbers in y's units, shape (n_samples,) or (n_samples, n_outputs)."""
-        numbers = outputs.astype(np.float64) * self.scale + self.mean
+        numbers = outputs * self.scale + self.mean
         return numbers[:, 0] if self.one_dimensional else numbers
 
     def score(self, outputs: np.ndarray, encoded: np.ndarray) -> float:

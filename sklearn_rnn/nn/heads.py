@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from sklearn_rnn.nn.initialization import HEAD_GAIN, linear
-from sklearn_rnn.nn.products import rowwise_linear
 
 
 class LinearHead(nn.Module):
@@ -32,5 +32,12 @@ class LinearHead(nn.Module):
             self.linear.bias.copy_(initial_outputs)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """Return a Tensor of shape (batch, n_outputs)."""
-        return rowwise_linear(pooled, self.linear)
+        """Return a Tensor of shape (batch, n_outputs), float64 outside of training.
+
+        Matrix products sum in an order that depends on the number of rows. In float64 that is far
+        below what float32 resolves, so a prediction has the same digits in any company.
+        """
+        if self.training:
+            return self.linear(pooled)
+        weight, bias = self.linear.weight.double(), self.linear.bias.double()
+        return functional.linear(pooled.double(), weight, bias)

@@ -12,7 +12,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sklearn_rnn.nn.initialization import linear
-from sklearn_rnn.nn.products import rowwise_linear
 
 
 class Pooling(nn.Module, ABC):
@@ -60,7 +59,10 @@ class MeanPooling(Pooling):
 
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return the mean over each sequence's own steps."""
-        return outputs.masked_fill(~inside, 0.0).sum(dim=0) / lengths[:, None]
+        # Summed in float64: the order of a sum depends on the size of the batch, and so would the
+        # last bit of the mean.
+        total = outputs.masked_fill(~inside, 0.0).sum(dim=0, dtype=torch.float64)
+        return (total / lengths[:, None]).to(outputs.dtype)
 
 
 class MaxPooling(Pooling):
@@ -97,7 +99,7 @@ class AttentionPooling(Pooling):
 
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return ``sum_t softmax_t(q . tanh(K h_t)) h_t`` over each sequence's own steps."""
-        relevance = rowwise_linear(torch.tanh(self.key(outputs)), self.query)
+        relevance = self.query(torch.tanh(self.key(outputs)))
         weight = relevance.masked_fill(~inside, -torch.inf).softmax(dim=0)
         return (weight * outputs.masked_fill(~inside, 0.0)).sum(dim=0)
 

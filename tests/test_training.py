@@ -1,0 +1,380 @@
+"""Early stopping, schedules, weights, callbacks, continuing, interruption, divergence."""
+
+import signal
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_sequences
+from skorch.callbacks import Callback
+from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
+
+from sklearn_rnn import RNNClassifier, RNNRegressor
+from sklearn_rnn.training.validation import holdout
+
+QUICK = {"hidden_size": 8, "max_epochs": 3, "random_state": 0, "device": "cpu"}
+
+
+def weights_of(model):
+    return {k: v.clone() for k, v in model.net_.module_.state_dict().items()}
+
+
+def assert_same_weights(a, b):
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+class Recorder(Callback):
+    """Remember what happened."""
+
+    def __init__(self, stop_after=None, raises=None):
+        self.stop_after = stop_after
+        self.raises = raises
+
+    def on_train_begin(self, net, **kwargs):
+        self.epochs_ = []
+        self.weights_ = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.epochs_.append(len(net.history))
+        self.weights_.append({k: v.clone() for k, v in net.module_.state_dict().items()})
+        if len(self.epochs_) == self.stop_after:
+            if self.raises is not None:
+                raise self.raises
+            signal.raise_signal(signal.SIGINT)
+
+
+def recorder_of(model):
+    return next(cb for _, cb in model.net_.callbacks_ if isinstance(cb, Recorder))
+
+
+# -- learning -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_classifier_overfits_a_few_sequences(sequences, cell):
+    X, y = sequences
+    model = RNNClassifier(cell=cell, hidden_size=16, lr=0.02, max_epochs=60, random_state=0)
+    assert model.fit(X, y).score(X, y) == 1.0
+    assert model.loss_curve_[-1] < 0.1 * model.loss_curve_[0]
+
+
+def test_regressor_fits_several_outputs_in_their_own_units(sequences):
+    X, _ = sequences
+    y = np.array([[1000 * len(x), x[:, 0].mean()] for x in X])
+    model = RNNRegressor(hidden_size=16, lr=0.02, max_epochs=80, random_state=0).fit(X, y)
+    assert model.predict(X).shape == y.shape
+    assert model.score(X, y) > 0.9
+
+
+def test_first_loss_is_that_of_the_best_constant(sequences):
+    X, y = sequences
+    y = np.where(np.arange(len(y)) < 18, "often", "rare")
+    model = RNNClassifier(**QUICK | {"lr": 1e-9, "max_epochs": 1}).fit(X, y)
+    shares = np.array([18, 6]) / 24
+    assert model.loss_curve_[0] == pytest.approx(-(shares * np.log(shares)).sum(), abs=0.05)
+
+
+def test_standardize_makes_scale_and_offset_of_a_channel_meaningless(sequences):
+    X, y = sequences
+    shifted = [x * np.float32([8, 4, 0.5]) + np.float32([64, -32, 0]) for x in X]
+    a = RNNClassifier(**QUICK).fit(X, y).predict_proba(X)
+    b = RNNClassifier(**QUICK).fit(shifted, y).predict_proba(shifted)
+    np.testing.assert_allclose(a, b, atol=1e-3)
+    c = RNNClassifier(standardize=False, **QUICK).fit(X, y).predict_proba(X)
+    d = RNNClassifier(standardize=False, **QUICK).fit(shifted, y).predict_proba(shifted)
+    assert np.abs(c - d).max() > 1e-2
+
+
+def test_missingness_alone_can_be_learned():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(rng.integers(3, 8), 2)) for _ in range(60)]
+    y = np.arange(60) % 2
+    for x, label in zip(X, y, strict=True):
+        x[:, 0] = np.where(rng.random(len(x)) < (0.9 if label else 0.1), np.nan, 0.0)
+    model = RNNClassifier(hidden_size=8, lr=0.02, max_epochs=40, random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.9
+
+
+# -- validation and early stopping ----------------------------------------------------------------
+
+
+def test_early_stopping_restores_the_best_weights_exactly(sequences):
+    X, y = sequences
+    noisy = np.random.default_rng(1).permutation(y)
+    model = RNNClassifier(
+        **QUICK | {"max_epochs": 40, "lr": 0.05},
+        early_stopping=True,
+        validation_fraction=0.3,
+        n_iter_no_change=5,
+        callbacks=[Recorder()],
+    ).fit(X, noisy)
+    losses = model.history_["valid_loss"]
+    assert model.n_iter_ < 40
+    assert model.best_epoch_ == int(losses.idxmin()) + 1
+    assert model.best_epoch_ < model.n_iter_
+    recorder = recorder_of(model)
+    assert_same_weights(weights_of(model), recorder.weights_[model.best_epoch_ - 1])
+    assert recorder.epochs_ == list(range(1, model.n_iter_ + 1))
+    assert len(model.validation_scores_) == model.n_iter_
+
+
+def test_validation_data_is_measured_and_not_learned_from(sequences):
+    X, y = sequences
+    plain = RNNClassifier(**QUICK).fit(X, y)
+    model = RNNClassifier(**QUICK).fit(X, y, X[:10], y[:10])
+    assert_same_weights(weights_of(model), weights_of(plain))
+    assert model.validation_scores_[-1] == model.score(X[:10], y[:10])
+    expected = -model.predict_log_proba(X[:10])[np.arange(10), y[:10]].mean()
+    assert model.history_["valid_loss"].iloc[-1] == pytest.approx(expected, rel=1e-5)
+    assert plain.validation_scores_ is None
+    assert model.best_epoch_ == model.n_iter_ == 3
+
+
+def test_holdout_keeps_the_shares_of_the_classes():
+    strata = np.repeat([0, 1, 2], [60, 30, 10])
+    held_out = holdout(0.2, 0, np.arange(100), strata)
+    assert np.bincount(strata[held_out]).tolist() == [12, 6, 2]
+    np.testing.assert_array_equal(held_out, holdout(0.2, 0, np.arange(100), strata))
+    assert (held_out != holdout(0.2, 1, np.arange(100), strata)).any()
+
+
+def test_holdout_keeps_a_class_of_one_row_in_training():
+    strata = np.append(np.repeat([0, 1], 20), 2)
+    assert not holdout(0.2, 0, np.arange(41), strata)[-1]
+
+
+@pytest.mark.parametrize("strata", [None, np.arange(100) // 5 % 2])
+def test_holdout_splits_no_group(strata):
+    groups = np.arange(100) // 5
+    held_out = holdout(0.2, 0, groups, strata)
+    assert held_out.sum() == 20
+    assert not set(groups[held_out]) & set(groups[~held_out])
+
+
+def test_groups_and_equal_sequences_stay_on_one_side(monkeypatch, sequences):
+    X, y = sequences
+    splits = []
+
+    def spy(fraction, seed, groups, strata):
+        mask = holdout(fraction, seed, groups, strata)
+        splits.append((groups, mask))
+        return mask
+
+    monkeypatch.setattr("sklearn_rnn.training.samples.holdout", spy)
+    model = RNNClassifier(early_stopping=True, validation_fraction=0.3, **QUICK)
+    model.fit(X, y, groups=np.arange(24) // 4)
+    model.fit([*X, *X[:6]], [*y, *(1 - y[:6])])
+    for groups, mask in splits:
+        assert len(np.unique(groups)) < len(groups)
+        assert not set(groups[mask]) & set(groups[~mask])
+
+
+# -- weights --------------------------------------------------------------------------------------
+
+
+def test_scale_of_sample_weights_is_meaningless(sequences):
+    X, y = sequences
+    weight = np.random.default_rng(0).uniform(0.6, 1.4, len(X))
+    a = RNNClassifier(**QUICK).fit(X, y, sample_weight=weight)
+    b = RNNClassifier(**QUICK).fit(X, y, sample_weight=weight / 2)
+    np.testing.assert_allclose(a.predict_proba(X), b.predict_proba(X), atol=1e-4)
+
+
+def test_class_weight_moves_predictions_towards_the_class(sequences):
+    X, y = sequences
+    X = [x[:, 1:] for x in X]  # nothing to learn from
+    y = np.where(np.arange(24) < 20, "no", "yes")
+    plain = RNNClassifier(**QUICK).fit(X, y).predict_proba(X)[:, 1].mean()
+    options = QUICK | {"max_epochs": 40, "lr": 0.01}
+    balanced = RNNClassifier(class_weight="balanced", **options).fit(X, y)
+    favoured = RNNClassifier(class_weight={"no": 0.01, "yes": 1}, **options).fit(X, y)
+    assert plain < 0.3
+    assert balanced.predict_proba(X)[:, 1].mean() > 0.35
+    assert (favoured.predict(X) == "yes").mean() > 0.9
+
+
+# -- going on -------------------------------------------------------------------------------------
+
+
+def test_warm_start_continues_training(sequences):
+    X, y = sequences
+    model = RNNClassifier(warm_start=True, lr_schedule=None, **QUICK).fit(X, y)
+    first = weights_of(model)
+    model.fit(X, y)
+    assert model.n_iter_ == len(model.loss_curve_) == len(model.history_) == 6
+    assert model.loss_curve_[3] < model.loss_curve_[0]
+    assert any(not torch.equal(first[k], v) for k, v in weights_of(model).items())
+    fresh = RNNClassifier(warm_start=False, **QUICK).fit(X, y).fit(X, y)
+    assert fresh.n_iter_ == 3
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "onecycle"])
+def test_warm_start_begins_its_schedule_anew(sequences, schedule):
+    X, y = sequences
+    model = RNNClassifier(warm_start=True, lr_schedule=schedule, **QUICK).fit(X, y).fit(X, y)
+    lr = model.history_["lr"].to_numpy()
+    np.testing.assert_allclose(lr[:3], lr[3:])
+    assert lr[2] < 1e-3 * model.lr
+
+
+def test_partial_fit_trains_one_epoch_at_a_time(sequences):
+    X, y = sequences
+    model = RNNClassifier(**QUICK)
+    for rows in (range(8), range(8, 16), range(16, 24)):
+        model.partial_fit([X[i] for i in rows], y[list(rows)], classes=[0, 1, 2])
+    assert model.n_iter_ == 3
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert model.predict_proba(X).shape == (24, 3)
+    assert (model.history_["lr"] == model.lr).all()
+    assert RNNRegressor(**QUICK).partial_fit(X, y).partial_fit(X, y).n_iter_ == 2
+
+
+# -- callbacks ------------------------------------------------------------------------------------
+
+
+def test_callbacks_are_copied_and_run(sequences):
+    recorder = Recorder()
+    model = RNNClassifier(callbacks=[recorder], **QUICK).fit(*sequences)
+    assert not hasattr(recorder, "epochs_")
+    assert recorder_of(model).epochs_ == [1, 2, 3]
+
+
+def test_skorch_early_stopping_callback_ends_training_after_all_saw_the_epoch(sequences):
+    stopper = SkorchEarlyStopping("train_loss", patience=1, threshold=10, threshold_mode="abs")
+    model = RNNClassifier(callbacks=[stopper, Recorder()], **QUICK | {"max_epochs": 9})
+    model.fit(*sequences)
+    assert model.n_iter_ == 2
+    assert recorder_of(model).epochs_ == [1, 2]
+
+
+# -- interruption and divergence ------------------------------------------------------------------
+
+
+def test_ctrl_c_leaves_an_unfitted_estimator_unfitted(sequences):
+    model = RNNClassifier(callbacks=[Recorder(stop_after=2)], **QUICK)
+    before = dict(vars(model))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*sequences)
+    assert vars(model) == before
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_ctrl_c_leaves_a_fitted_estimator_as_it_was(sequences, warm_start):
+    X, y = sequences
+    model = RNNClassifier(warm_start=warm_start, **QUICK).fit(X, y)
+    predicted, attributes = model.predict_proba(X), dict(vars(model))
+    model.set_params(callbacks=[Recorder(stop_after=1)])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit([x[:, :2] for x in X] if not warm_start else X, y)
+    assert vars(model) == attributes | {"callbacks": model.callbacks}
+    np.testing.assert_array_equal(model.predict_proba(X), predicted)
+
+
+@pytest.mark.parametrize("estimator", [RNNClassifier, RNNRegressor])
+@pytest.mark.parametrize("lr", [1e3, 1e30])
+def test_divergence_is_an_error_or_a_usable_model(sequences, estimator, lr):
+    X, y = sequences
+    model = estimator(**QUICK | {"lr": lr, "max_epochs": 10}, optimizer="sgd", gradient_clip=None)
+    try:
+        model.fit(X, y)
+    except ValueError as error:
+        assert "Training diverged" in str(error)
+        assert "lr" in str(error)
+        assert not hasattr(model, "net_")
+    else:
+        assert np.isfinite(model.predict(X)).all()
+
+
+def test_divergence_names_the_epoch(sequences):
+    X, y = sequences
+    model = RNNRegressor(**QUICK | {"lr": 1e30}, optimizer="sgd", gradient_clip=None)
+    with pytest.raises(ValueError, match=r"the train loss became (nan|inf) in epoch \d+"):
+        model.fit(X, y)
+
+
+def test_failing_callback_shows_its_own_error(sequences):
+    model = RNNClassifier(callbacks=[Recorder(1, raises=RuntimeError("mine"))], **QUICK)
+    with pytest.raises(RuntimeError, match="mine"):
+        model.fit(*sequences)
+
+
+# -- progress -------------------------------------------------------------------------------------
+
+
+def test_verbose_shows_settings_losses_and_epochs(capsys, sequences):
+    X, y = sequences
+    RNNClassifier(verbose=1, **QUICK).fit(X, y, X, y)
+    shown = capsys.readouterr().out
+    assert "RNNClassifier: lstm, 1 layer(s) of 8 units, both directions" in shown
+    assert "24 sequences of" in shown
+    assert "3/3" in shown
+    for word in ("train_loss", "valid_loss", "valid_score"):
+        assert word in shown
+    RNNClassifier(**QUICK).fit(X, y)
+    assert capsys.readouterr().out == ""
+
+
+def test_history_has_a_row_an_epoch(sequences):
+    X, y = sequences
+    history = RNNClassifier(**QUICK).fit(X, y, X, y).history_
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert set(history) == {"epoch", "train_loss", "valid_loss", "valid_score", "lr", "dur"}
+
+
+# -- other settings -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "sgd", torch.optim.Adagrad])
+def test_optimizer_by_name_or_class(sequences, optimizer):
+    model = RNNClassifier(optimizer=optimizer, **QUICK).fit(*sequences)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+
+
+def test_weight_decay_spares_the_biases(sequences):
+    model = RNNClassifier(weight_decay=0.5, **QUICK).fit(*sequences)
+    groups = model.net_.optimizer_.param_groups
+    decay_of = {id(p): g["weight_decay"] for g in groups for p in g["params"]}
+    for name, parameter in model.net_.module_.named_parameters():
+        assert decay_of[id(parameter)] == (0.0 if "bias" in name else 0.5)
+
+
+def test_transform_is_what_the_head_reads(sequences):
+    X, y = sequences
+    model = RNNClassifier(**QUICK).fit(X, y)
+    embedded = model.transform(X)
+    assert embedded.shape == (24, 2 * 8 * 3)
+    head = model.net_.module_.head.linear
+    logits = embedded @ head.weight.detach().double().numpy().T + head.bias.detach().numpy()
+    np.testing.assert_allclose(logits[:, 1] - logits[:, 0], model.decision_function(X), rtol=1e-9)
+    names = model.get_feature_names_out()
+    assert names[0] == "rnnclassifier0"
+    assert len(names) == embedded.shape[1]
+    frame = model.set_output(transform="pandas").transform(X)
+    assert list(frame.columns) == list(names)
+
+
+def test_probabilities_agree_with_decision_and_prediction():
+    X, _ = make_sequences()
+    y = np.array(["a", "b", "c"])[np.arange(24) % 3]
+    model = RNNClassifier(**QUICK).fit(X, y)
+    probability = model.predict_proba(X)
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    np.testing.assert_allclose(np.log(probability), model.predict_log_proba(X))
+    np.testing.assert_array_equal(model.classes_[probability.argmax(axis=1)], model.predict(X))
+    decision = model.decision_function(X)
+    np.testing.assert_allclose(
+        probability, np.exp(decision) / np.exp(decision).sum(axis=1, keepdims=True)
+    )
+
+
+DEVICES = ["auto", "cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_every_device_gives_the_predictions_of_the_cpu(sequences, cell, device):
+    X, y = sequences
+    model = RNNClassifier(cell=cell, **QUICK | {"device": device}).fit(X, y)
+    on_cpu = RNNClassifier(cell=cell, **QUICK).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), on_cpu.predict_proba(X), atol=1e-3)
