@@ -144,6 +144,11 @@ def test_holdout_keeps_a_class_of_one_row_in_training():
     assert not holdout(0.2, 0, np.arange(41), strata)[-1]
 
 
+def test_holdout_of_few_rows_has_one_of_each_class():
+    strata = np.arange(24) % 4
+    assert sorted(strata[holdout(0.1, 0, np.arange(24), strata)]) == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("strata", [None, np.arange(100) // 5 % 2])
 def test_holdout_splits_no_group(strata):
     groups = np.arange(100) // 5

@@ -17,7 +17,8 @@ def holdout(
     Parameters
     ----------
     fraction : float
-        Share of the rows; of the groups, where groups have several rows.
+        Share of the rows, but one row of each class at least; of the groups, where groups have
+        several rows.
     seed : int
     groups : ndarray of shape (n_rows,)
         Rows of one group stay on one side.
@@ -49,10 +50,12 @@ def _hold_out_rows(
     fraction: float, seed: int, strata: np.ndarray | None, n_rows: int
 ) -> np.ndarray:
     rows = np.arange(n_rows)
+    n_held_out = max(1, round(fraction * n_rows))
     if strata is not None:
         rows = np.flatnonzero(np.bincount(strata)[strata] > 1)
         strata = strata[rows]
-    return train_test_split(rows, test_size=fraction, random_state=seed, stratify=strata)[1]
+        n_held_out = max(n_held_out, len(np.unique(strata)))  # one of each class at least
+    return train_test_split(rows, test_size=n_held_out, random_state=seed, stratify=strata)[1]
 
 
 def _hold_out_groups(

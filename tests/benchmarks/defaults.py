@@ -27,17 +27,18 @@ CANDIDATES = {
     "base": {},
     "dropout 0.3": {"dropout": 0.3},
     "early stopping": {"early_stopping": True},
-    "mean": {"pooling": "mean"},
-    "last": {"pooling": "last"},
-    "lr 1e-3": {"lr": 1e-3},
-    "batch 16": {"batch_size": 16},
-    "max": {"pooling": "max"},
-    "onecycle": {"lr_schedule": "onecycle"},
-    "attention": {"pooling": "attention"},
-    "gru": {"cell": "gru"},
-    "lr 1e-2": {"lr": 1e-2},
-    "one direction": {"bidirectional": False},
     "dropout 0.5": {"dropout": 0.5},
+    "mean": {"pooling": "mean"},
+    "batch 16": {"batch_size": 16},
+    "lr 1e-3": {"lr": 1e-3},
+    "max": {"pooling": "max"},
+    "gru": {"cell": "gru"},
+    "last": {"pooling": "last"},
+    "attention": {"pooling": "attention"},
+    "one direction": {"bidirectional": False},
+    "onecycle": {"lr_schedule": "onecycle"},
+    "weight decay 0.1": {"weight_decay": 0.1},
+    "lr 1e-2": {"lr": 1e-2},
     "hidden 128": {"hidden_size": 128},
     "two layers": {"num_layers": 2},
 }
@@ -61,10 +62,14 @@ def cross_validate(name, options, n_splits=3):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with open(sys.argv[1], "a", newline="") as file:
+    with open(sys.argv[1], "a+", newline="") as file:  # goes on where it was stopped
+        file.seek(0)
+        done = {(row[0], row[1]) for row in csv.reader(file)}
         writer = csv.writer(file)
         for label, options in CANDIDATES.items():
             for name in CLASSIFICATION + REGRESSION:
+                if (label, name) in done:
+                    continue
                 mean, error, seconds = cross_validate(name, options)
                 writer.writerow([label, name, f"{mean:.4f}", f"{error:.4f}", f"{seconds:.1f}"])
                 file.flush()
