@@ -51,11 +51,11 @@ from sklearn_rnn.nn.cells import CELLS, Cell
 from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.nn.inputs import NumericInput
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
-from sklearn_rnn.training.batches import BatchSource
+from sklearn_rnn.training.batches import BatchSource, auto_batch_size
 from sklearn_rnn.training.callbacks import EarlyStopping, ProgressBar, fit_callbacks
 from sklearn_rnn.training.net import make_net, train
-from sklearn_rnn.training.schedules import OPTIMIZERS, SCHEDULES
 from sklearn_rnn.training.samples import Samples
+from sklearn_rnn.training.schedules import OPTIMIZERS, SCHEDULES
 
 _NETWORK = (
     "cell",
@@ -82,10 +82,12 @@ def _is_device(value: Any) -> bool:
         return False
 
 
-class BaseRecurrent(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC
-):
+class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
     """What the many-to-one estimators share: all but the target."""
+
+    _fitted_on_table: bool
+    _n_channels: int
+    _target: Any
 
     _parameter_rules: ClassVar[dict[str, Rule]] = {
         "cell": one_of(CELLS) | a_subclass(Cell),
@@ -98,7 +100,7 @@ class BaseRecurrent(
         "standardize": a_bool(),
         "lr": a_number("(0, inf)"),
         "max_epochs": an_int(1),
-        "batch_size": an_int(1),
+        "batch_size": an_int(1) | one_of(["auto"]),
         "optimizer": one_of(OPTIMIZERS) | a_subclass(torch.optim.Optimizer),
         "weight_decay": a_number("[0, inf)"),
         "lr_schedule": one_of(SCHEDULES) | none(),
@@ -135,7 +137,7 @@ class BaseRecurrent(
         standardize=True,
         lr=3e-3,
         max_epochs=100,
-        batch_size=32,
+        batch_size="auto",
         optimizer="adamw",
         weight_decay=0.01,
         lr_schedule="cosine",
@@ -292,7 +294,7 @@ class BaseRecurrent(
             self._n_channels = sequences.n_channels
             if not is_table:
                 self.n_features_in_ = sequences.n_channels
-                vars(self).pop("feature_names_in_", None)
+                self.__dict__.pop("feature_names_in_", None)
         elif sequences.n_channels != self._n_channels:
             hint = (
                 " A 2-D array is read as (n_samples, n_steps), one channel; for one sequence of "
@@ -355,7 +357,9 @@ class BaseRecurrent(
             gradient_clip=self.gradient_clip,
             schedule=schedule and schedule(self.lr, n_epochs * source.n_batches),
             stopping=stopping,
-            progress=ProgressBar(self._settings(samples, net), n_epochs) if self.verbose else None,
+            progress=ProgressBar(self._settings(samples, source, net), n_epochs)
+            if self.verbose
+            else None,
         )
         train(net, source, validation, n_epochs, callbacks)
         self._take_over(net, samples.target, stopping)
@@ -415,7 +419,8 @@ class BaseRecurrent(
         self, samples: Samples, rows: TrainingRows, order: torch.Generator | None = None
     ) -> BatchSource:
         factor = self._loss_factor(samples.target, samples.numbers[rows.rows], rows.weight)
-        return samples.source(rows, factor, self.batch_size, order)
+        batch_size = auto_batch_size(rows) if self.batch_size == "auto" else self.batch_size
+        return samples.source(rows, factor, batch_size, order)
 
     def _validation_source(self, X_val: Any, y_val: Any, target: Target) -> BatchSource:
         if X_val is None or y_val is None:
@@ -446,27 +451,31 @@ class BaseRecurrent(
                 "warm_start=False and fit anew."
             )
 
-    def _settings(self, samples: Samples, net: Any) -> str:
+    def _settings(self, samples: Samples, source: BatchSource, net: Any) -> str:
         lengths = samples.sequences.lengths
+        cell, pooling, optimizer = (
+            name if isinstance(name, str) else name.__name__
+            for name in (self.cell, self.pooling, self.optimizer)
+        )
         n_weights = sum(p.numel() for p in net.module_.parameters())
         return (
-            f"{type(self).__name__}: {self.cell}, {self.num_layers} layer(s) of {self.hidden_size} "
-            f"units{', both directions' if self.bidirectional else ''}, {self.pooling} pooling, "
+            f"{type(self).__name__}: {cell}, {self.num_layers} layer(s) of {self.hidden_size} "
+            f"units{', both directions' if self.bidirectional else ''}, {pooling} pooling, "
             f"{n_weights:,} weights; {len(lengths):,} sequences of {lengths.min()}-{lengths.max()} "
-            f"steps, {samples.sequences.n_channels} channel(s); batches of {self.batch_size}, "
-            f"{self.optimizer}, lr {self.lr:g}, schedule {self.lr_schedule}; on {samples.device}, "
+            f"steps, {samples.sequences.n_channels} channel(s); batches of {source.batch_size}, "
+            f"{optimizer}, lr {self.lr:g}, schedule {self.lr_schedule}; on {samples.device}, "
             f"random_state={self.random_state}"
         )
 
     @contextmanager
     def _unchanged_on_failure(self) -> Iterator[None]:
         """Leave the estimator as it was if training raises or is interrupted."""
-        before = dict(vars(self))
+        before = self.__dict__.copy()
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
 
     # -- prediction -------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,7 +37,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         standardize=True,
         lr=3e-3,
         max_epochs=100,
-        batch_size=32,
+        batch_size="auto",
         optimizer="adamw",
         weight_decay=0.01,
         lr_schedule="cosine",
@@ -89,7 +89,9 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         """Class labels, sorted."""
         return self._target.classes
 
-    def _loss_factor(self, target: ClassTarget, numbers: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def _loss_factor(
+        self, target: ClassTarget, numbers: np.ndarray, weight: np.ndarray
+    ) -> np.ndarray:
         present = np.unique(numbers)
         factors = np.ones(target.n_outputs)
         factors[present] = compute_class_weight(

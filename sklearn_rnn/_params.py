@@ -43,10 +43,11 @@ class Rule:
 
 def an_int(low: int) -> Rule:
     """Allow ints from low on; bools are not ints."""
-    return Rule(
-        f"an int >= {low}",
-        lambda v: isinstance(v, Integral) and not isinstance(v, bool | np.bool_) and v >= low,
-    )
+
+    def accepts(value: Any) -> bool:
+        return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= low
+
+    return Rule(f"an int >= {low}", accepts)
 
 
 def a_number(interval: str) -> Rule:
@@ -54,11 +55,12 @@ def a_number(interval: str) -> Rule:
     low, high = (float(end) for end in interval[1:-1].split(","))
 
     def accepts(value: Any) -> bool:
-        if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        if not isinstance(value, Real) or isinstance(value, bool):
             return False
-        above = value >= low if interval[0] == "[" else value > low
-        below = value <= high if interval[-1] == "]" else value < high
-        return bool(above and below)
+        number = float(value)
+        above = number >= low if interval[0] == "[" else number > low
+        below = number <= high if interval[-1] == "]" else number < high
+        return above and below
 
     return Rule(f"a number in {interval}", accepts)
 

@@ -98,7 +98,9 @@ def test_steps_of_lists_the_steps_of_some_samples_in_their_order():
 
 def test_hash_tells_values_places_and_lengths_apart_but_not_rows():
     a, b = np.float32([[1], [2]]), np.float32([[2], [1]])
-    hashes = hash_sequences(read([a, b, a.copy(), a[:1], np.float32([[1], [2], [0]]), np.hstack(a)]))
+    hashes = hash_sequences(
+        read([a, b, a.copy(), a[:1], np.float32([[1], [2], [0]]), np.hstack(a)])
+    )
     assert hashes[0] == hashes[2] == hashes[5]
     assert len(set(hashes[[0, 1, 3, 4]])) == 4
 
@@ -223,9 +225,7 @@ def test_shuffled_batches_draw_every_row_once_with_like_lengths():
     assert lengths.sum() / padded > 0.9
     first = [tuple(batch) for batch in batches]
     assert first != [tuple(b) for b in shuffled_batches(np.arange(2048), lengths, 32, order)]
-    assert first == [
-        tuple(b) for b in shuffled_batches(np.arange(2048), lengths, 32, generator(0))
-    ]
+    assert first == [tuple(b) for b in shuffled_batches(np.arange(2048), lengths, 32, generator(0))]
 
 
 def test_shuffled_batches_have_the_number_of_updates_of_plain_batches():

@@ -108,13 +108,13 @@ def test_global_generators_are_neither_read_nor_moved(sequences):
     results = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002 - the global generator is what is tested
-        before = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+        np.random.seed(seed)
+        before = torch.get_rng_state(), np.random.get_state()[1]
         model = stochastic_model().fit(*sequences)
         model.predict_proba(sequences[0])
         stochastic_model(random_state=None).fit(*sequences)
         assert torch.equal(torch.get_rng_state(), before[0])
-        np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+        np.testing.assert_array_equal(np.random.get_state()[1], before[1])
         results.append(weights_of(model))
     assert torch.equal(*results)
 
@@ -155,9 +155,7 @@ def test_constructor_only_stores(estimator):
     values = {name: object() for name in names}
     made = estimator(**values)
     assert vars(made) == values
-    assert all(
-        p.kind is p.KEYWORD_ONLY for p in inspect.signature(estimator).parameters.values()
-    )
+    assert all(p.kind is p.KEYWORD_ONLY for p in inspect.signature(estimator).parameters.values())
 
 
 def test_inputs_are_never_written_to(sequences):

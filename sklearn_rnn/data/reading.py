@@ -1,7 +1,7 @@
 """X in each of its array forms -> :class:`~sklearn_rnn.data.ragged.Ragged`.
 
-Forms with equal numbers give equal results: a list, tuple, Series or 1-D object array of
-``(n_steps, n_channels)`` or ``(n_steps,)`` arrays; a 3-D array ``(n_samples, n_steps, n_channels)``;
+Forms with equal numbers give equal results: a list, tuple, Series or 1-D object array of arrays of
+shape ``(n_steps, n_channels)`` or ``(n_steps,)``; a 3-D array ``(n_samples, n_steps, n_channels)``;
 a 2-D array ``(n_samples, n_steps)``, which is one channel.
 """
 
@@ -20,7 +20,7 @@ _NUMERIC_KINDS = "biuf"
 
 
 def as_container(X: Any) -> Any:
-    """Return X as a list of sequences, an ndarray of 2 or 3 dimensions, or a frame of plain columns.
+    """Return X as a list of sequences, an ndarray of 2 or 3 dimensions, or a frame.
 
     This settles the form and leaves the numbers unread.
 
@@ -81,7 +81,9 @@ def read_sequences(X: list | np.ndarray) -> Ragged:
         If a row does not hold numbers.
     """
     if len(X) == 0:
-        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required: X is empty.")
+        raise ValueError(
+            "Found array with 0 sample(s) while a minimum of 1 is required: X is empty."
+        )
     if isinstance(X, np.ndarray):
         _check_numeric(X, "X")
         sequences = Ragged.from_rectangular(X)
@@ -214,7 +216,7 @@ def _is_sequence(value: Any) -> bool:
 
 
 def _is_nested_table(X: list | tuple) -> bool:
-    """Tell whether X is a 2-D array written as nested lists of numbers, as scikit-learn takes it."""
+    """Tell whether X is a 2-D array written as nested lists of numbers."""
     return (
         len(X) > 0
         and all(isinstance(row, list | tuple) for row in X)

@@ -58,9 +58,7 @@ def channel_statistics(sequences: Ragged, training: TrainingRows) -> ChannelStat
     return ChannelStatistics(mean, scale, has_missing)
 
 
-def _chunks(
-    sequences: Ragged, training: TrainingRows
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _chunks(sequences: Ragged, training: TrainingRows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the steps (float64) of some rows at a time and the weight of each step."""
     lengths = sequences.lengths[training.rows]
     chunk_of_row = np.cumsum(lengths) // _CHUNK

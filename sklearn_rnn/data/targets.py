@@ -185,7 +185,7 @@ def _checked_numbers(y: np.ndarray) -> np.ndarray:
     y = check_array(y, ensure_2d=False, dtype="numeric", ensure_all_finite=False, input_name="y")
     if y.ndim > 2:
         raise ValueError(
-            f"y must be of shape (n_samples,) or (n_samples, n_outputs). Got shape {y.shape} instead."
+            f"y must be of shape (n_samples,) or (n_samples, n_outputs). Got {y.shape} instead."
         )
     y = y.astype(np.float64, copy=False)
     finite = np.isfinite(y.reshape(len(y), -1)).all(axis=1)

@@ -1,4 +1,4 @@
 """The networks: torch alone, no scikit-learn and no skorch.
 
-Tensors are ``(batch, time, channels)`` where a user meets them and time first inside the recurrence.
+Tensors are ``(batch, time, channels)`` where a user meets them; the recurrence has time first.
 """

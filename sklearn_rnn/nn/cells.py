@@ -92,7 +92,9 @@ class RNN(Cell):
     def scan(self, x: Tensor, weights: CellWeights) -> Tensor:
         """Return the outputs of all steps, by torch's kernel."""
         x, (h,), flat = self._fused(x, weights)
-        return torch._VF.rnn_tanh(x, h, flat, True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
+        return torch._VF.rnn_tanh(x, h, flat, True, 1, 0.0, torch.is_grad_enabled(), False, False)[
+            0
+        ]
 
 
 class GRU(Cell):
@@ -141,7 +143,9 @@ class LSTM(Cell):
     def scan(self, x: Tensor, weights: CellWeights) -> Tensor:
         """Return the outputs of all steps; on CPU this padded call is oneDNN's fused kernel."""
         x, state, flat = self._fused(x, weights)
-        return torch._VF.lstm(x, state, flat, True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
+        return torch._VF.lstm(x, state, flat, True, 1, 0.0, torch.is_grad_enabled(), False, False)[
+            0
+        ]
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}

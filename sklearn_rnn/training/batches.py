@@ -9,8 +9,17 @@ import torch
 from torch import Generator, Tensor
 
 from sklearn_rnn.data.batching import DeviceSequences, ordered_batches, shuffled_batches
+from sklearn_rnn.data.canonical import TrainingRows
 
 SkorchBatch = tuple[dict[str, Tensor], tuple[Tensor, Tensor]]
+
+
+def auto_batch_size(rows: TrainingRows) -> int:
+    """Return 32 sequences, or fewer where an epoch would have less than 8 updates, but 4 at least.
+
+    Small data needs updates more than it needs exact gradients, and has time for them.
+    """
+    return int(min(32, max(4, rows.copies.sum() // 8)))
 
 
 class BatchSource:

@@ -49,7 +49,9 @@ class DivergenceCheck(Callback):
         for which in ("train", "valid"):
             loss = epoch.get(f"{which}_loss", 0.0)
             if not np.isfinite(loss):
-                raise ValueError(_diverged(f"the {which} loss became {loss} in epoch {len(net.history)}"))
+                raise ValueError(
+                    _diverged(f"the {which} loss became {loss} in epoch {len(net.history)}")
+                )
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Look at the weights, which the last update may have spoilt."""
@@ -128,7 +130,9 @@ class ProgressBar(Callback):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Move the bar."""
         epoch = net.history[-1]
-        shown = {k: f"{epoch[k]:.4g}" for k in ("train_loss", "valid_loss", "valid_score") if k in epoch}
+        shown = {
+            k: f"{epoch[k]:.4g}" for k in ("train_loss", "valid_loss", "valid_score") if k in epoch
+        }
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
 

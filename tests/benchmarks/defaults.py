@@ -17,30 +17,35 @@ from sklearn_rnn import RNNClassifier, RNNRegressor
 from tests.benchmarks.data_sets import CLASSIFICATION, REGRESSION, load
 
 BASE = {
+    "cell": "lstm",
+    "hidden_size": 64,
     "bidirectional": True,
     "pooling": "concat",
+    "dropout": 0.3,
     "lr": 3e-3,
     "lr_schedule": "cosine",
-    "batch_size": 32,
+    "max_epochs": 100,
+    "batch_size": "auto",
+    "weight_decay": 0.01,
 }
 CANDIDATES = {
     "base": {},
-    "dropout 0.3": {"dropout": 0.3},
-    "early stopping": {"early_stopping": True},
     "dropout 0.5": {"dropout": 0.5},
+    "no dropout": {"dropout": 0.0},
+    "batches of 32": {"batch_size": 32},
     "mean": {"pooling": "mean"},
-    "batch 16": {"batch_size": 16},
+    "gru": {"cell": "gru"},
     "lr 1e-3": {"lr": 1e-3},
     "max": {"pooling": "max"},
-    "gru": {"cell": "gru"},
     "last": {"pooling": "last"},
-    "attention": {"pooling": "attention"},
     "one direction": {"bidirectional": False},
-    "onecycle": {"lr_schedule": "onecycle"},
     "weight decay 0.1": {"weight_decay": 0.1},
-    "lr 1e-2": {"lr": 1e-2},
+    "early stopping": {"early_stopping": True},
+    "attention": {"pooling": "attention"},
+    "onecycle": {"lr_schedule": "onecycle"},
     "hidden 128": {"hidden_size": 128},
     "two layers": {"num_layers": 2},
+    "50 epochs": {"max_epochs": 50},
 }
 
 
