@@ -14,11 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn._params import (
     Rule,
@@ -36,15 +32,9 @@ from sklearn_rnn._params import (
 from sklearn_rnn._random import generator, spawn_seeds
 from sklearn_rnn.data.batching import DeviceSequences, ordered_batches
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
+from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
 from sklearn_rnn.data.ragged import Ragged
-from sklearn_rnn.data.reading import (
-    as_container,
-    check_sequences,
-    numeric_table,
-    read_groups,
-    read_sequences,
-    read_y,
-)
+from sklearn_rnn.data.reading import as_container, check_sequences, read_sequences
 from sklearn_rnn.data.statistics import channel_statistics
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.cells import CELLS, Cell
@@ -52,7 +42,7 @@ from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.nn.inputs import NumericInput
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
 from sklearn_rnn.training.batches import BatchSource, auto_batch_size
-from sklearn_rnn.training.callbacks import EarlyStopping, ProgressBar, fit_callbacks
+from sklearn_rnn.training.callbacks import EarlyStopping, ProgressBar, are_callbacks, fit_callbacks
 from sklearn_rnn.training.net import make_net, train
 from sklearn_rnn.training.samples import Samples
 from sklearn_rnn.training.schedules import OPTIMIZERS, SCHEDULES
@@ -66,6 +56,7 @@ _NETWORK = (
     "dropout",
     "recurrent_dropout",
 )
+_SETTLED = (*_NETWORK, "standardize", "optimizer")  # by the first fit, for those that continue it
 _HISTORY = ("epoch", "train_loss", "valid_loss", "valid_score", "lr", "dur")
 
 
@@ -76,9 +67,12 @@ def _device(device: str | torch.device) -> torch.device:
 
 
 def _is_device(value: Any) -> bool:
+    """Tell whether tensors can be put there."""
+    if not isinstance(value, str | torch.device):
+        return False
     try:
-        return isinstance(value, str | torch.device) and bool(_device(value))
-    except RuntimeError:
+        return torch.empty(0, device=_device(value)).device.type != "meta"
+    except (RuntimeError, AssertionError):  # unknown name; no such device here
         return False
 
 
@@ -109,7 +103,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "validation_fraction": a_number("(0, 1)"),
         "n_iter_no_change": an_int(1),
         "tol": a_number("[0, inf)"),
-        "callbacks": an_instance((list, tuple), "a list of skorch callbacks") | none(),
+        "callbacks": that("a list of skorch callbacks", are_callbacks) | none(),
         "warm_start": a_bool(),
         "device": that("'auto' or a torch device such as 'cpu' or 'cuda:0'", _is_device),
         "random_state": an_int(0) | an_instance(np.random.RandomState, "a RandomState") | none(),
@@ -254,12 +248,13 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, as in scikit-learn; an unknown name is met with the nearest known one."""
-        unknown = [p for p in params if p.partition("__")[0] not in self.get_params(deep=False)]
+        known = self.get_params()
+        unknown = [name for name in params if name not in known]
         if unknown:
+            near = suggestion(unknown[0].partition("__")[0], known)
             raise ValueError(
-                f"Invalid parameter {unknown[0]!r} for estimator {type(self).__name__}."
-                f"{suggestion(unknown[0], self.get_params(deep=False))} "
-                f"Valid parameters are: {sorted(self.get_params(deep=False))}."
+                f"Invalid parameter {unknown[0]!r} for estimator {type(self).__name__}.{near} "
+                f"Valid parameters are: {sorted(known)}."
             )
         return super().set_params(**params)
 
@@ -272,23 +267,23 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     # -- reading ----------------------------------------------------------------------------------
 
-    def _read_X(self, X: Any, *, reset: bool) -> Ragged:
+    def _read_X(self, X: Any, name: str = "X", *, reset: bool) -> Ragged:
         """Read X of any form; with reset remember its form, else compare with it."""
-        X = as_container(X)
+        X = as_container(X, name)
         is_table = not isinstance(X, list) and np.ndim(X) < 3
         if is_table:
             if reset or self._fitted_on_table:
                 X = validate_data(
                     self,
-                    numeric_table(X),
+                    X,
                     reset=reset,
                     dtype=[np.float32, np.float64],
                     ensure_all_finite=False,
                 )
             sequences = Ragged.from_rectangular(np.asarray(X)[:, :, None])
-            check_sequences(sequences)
+            check_sequences(sequences, name)
         else:
-            sequences = read_sequences(X)
+            sequences = read_sequences(X, name)
         if reset:
             self._fitted_on_table = is_table
             self._n_channels = sequences.n_channels
@@ -296,15 +291,11 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 self.n_features_in_ = sequences.n_channels
                 self.__dict__.pop("feature_names_in_", None)
         elif sequences.n_channels != self._n_channels:
-            hint = (
-                " A 2-D array is read as (n_samples, n_steps), one channel; for one sequence of "
-                "shape (n_steps, n_channels) pass [sequence]."
-                if is_table
-                else ""
-            )
             raise ValueError(
-                f"X has {sequences.n_channels} channel(s), but {type(self).__name__} was fitted "
-                f"with {self._n_channels}.{hint}"
+                f"{name} has {sequences.n_channels} channel(s), but {type(self).__name__} was "
+                f"fitted with {self._n_channels}. Pass sequences of shape (n_steps, "
+                f"{self._n_channels}); a 2-D array is read as (n_samples, n_steps), one channel, "
+                "so for one sequence of several channels pass [sequence]."
             )
         return sequences
 
@@ -361,7 +352,15 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             if self.verbose
             else None,
         )
-        train(net, source, validation, n_epochs, callbacks)
+        train(
+            net,
+            source,
+            validation,
+            n_epochs,
+            callbacks,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+        )
         self._take_over(net, samples.target, stopping)
 
     def _read_samples(
@@ -375,18 +374,17 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         reset: bool = False,
         names: tuple[str, str] = ("X", "y"),
     ) -> Samples:
-        """Read what training and validation rows are made of; rows of weight 0 are not looked at."""
-        sequences = self._read_X(X, reset=reset)
+        """Read what a fit is made of; a row of weight 0 may have any y."""
+        X_name, y_name = names
+        sequences = self._read_X(X, X_name, reset=reset)
         y = read_y(y, len(sequences), type(self).__name__, names)
-        weight = _check_sample_weight(
-            sample_weight, np.empty(len(sequences)), ensure_non_negative=True
-        )
-        used = weight > 0
+        weight = read_weight(sample_weight, len(sequences))
+        if not weight.all():
+            y = y.copy()
+            y[weight == 0] = y[weight.argmax()]  # any y that is in use: these rows have no say
         if target is None:
-            target = self._make_target(y[used])
-        numbers_used = target.read(y[used])
-        numbers = np.zeros((len(y), *numbers_used.shape[1:]), dtype=numbers_used.dtype)
-        numbers[used] = numbers_used
+            target = self._make_target(y)
+        numbers = target.read(y, y_name)
         group = None if groups is None else read_groups(groups, len(sequences))
         rows = canonical_rows(sequences, numbers, weight, group)
         return Samples(sequences, numbers, group, rows, target, _device(self.device))
@@ -410,8 +408,6 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             module,
             samples.target.loss,
             optimizer=self.optimizer,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
             device=samples.device,
         )
 
@@ -431,7 +427,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _take_over(self, net: Any, target: Target, stopping: EarlyStopping | None) -> None:
         self.net_ = net
         self._target = target
-        self._network_of_fit = {name: getattr(self, name) for name in _NETWORK}
+        self._settled = {name: getattr(self, name) for name in _SETTLED}
         self.history_ = pd.DataFrame(
             [{k: v for k, v in epoch.items() if k in _HISTORY} for epoch in net.history]
         )
@@ -442,11 +438,11 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.best_epoch_ = self.n_iter_ if stopping is None else stopping.best_epoch_
 
     def _check_same_network(self) -> None:
-        changed = [n for n in _NETWORK if getattr(self, n) != self._network_of_fit[n]]
+        changed = [n for n in _SETTLED if getattr(self, n) != self._settled[n]]
         if changed:
             raise ValueError(
                 f"The {changed[0]!r} parameter of {type(self).__name__} was changed from "
-                f"{self._network_of_fit[changed[0]]!r} to {getattr(self, changed[0])!r}, but "
+                f"{self._settled[changed[0]]!r} to {getattr(self, changed[0])!r}, but "
                 "training goes on with the same network. Change it back, or set "
                 "warm_start=False and fit anew."
             )

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from numbers import Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
 
 from sklearn_rnn._base import BaseRecurrent
-from sklearn_rnn._params import Rule, an_instance, none, one_of
-from sklearn_rnn.data.targets import ClassTarget
+from sklearn_rnn._params import Rule, none, one_of, that
+from sklearn_rnn.data.targets import ClassTarget, LabelError
+
+
+def _are_weights(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(isinstance(w, Real) and 0 <= float(w) < np.inf for w in value.values())
+        and any(value.values())
+    )
+
+
+def _checked_classes(classes: Any) -> np.ndarray:
+    array = np.asarray(classes)
+    if array.ndim != 1:
+        raise ValueError(f"classes must be a list of labels. Got {classes!r} instead.")
+    return array
 
 
 class RNNClassifier(ClassifierMixin, BaseRecurrent):
@@ -20,7 +35,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
 
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
         "class_weight": one_of(["balanced"])
-        | an_instance(dict, "a dict of classes and weights")
+        | that("a dict of classes and weights >= 0, not all 0,", _are_weights)
         | none(),
     }
 
@@ -92,15 +107,19 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
     def _loss_factor(
         self, target: ClassTarget, numbers: np.ndarray, weight: np.ndarray
     ) -> np.ndarray:
-        present = np.unique(numbers)
-        factors = np.ones(target.n_outputs)
-        factors[present] = compute_class_weight(
-            self.class_weight,
-            classes=target.classes[present],
-            y=target.classes[numbers],
-            sample_weight=weight,
-        )
-        return factors[numbers]
+        if self.class_weight is None:
+            return np.ones(len(numbers))
+        if self.class_weight == "balanced":
+            counts = np.bincount(numbers, weights=weight, minlength=target.n_outputs)
+            return 1 / counts[numbers]
+        labels = target.classes.tolist()
+        unknown = [label for label in self.class_weight if label not in labels]
+        if unknown:
+            raise ValueError(
+                f"The 'class_weight' parameter of {type(self).__name__} names {unknown[0]!r}, "
+                f"which is not among the classes {labels}."
+            )
+        return np.array([self.class_weight.get(label, 1.0) for label in labels])[numbers]
 
     def partial_fit(
         self,
@@ -128,8 +147,22 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         -------
         self
         """
-        target = None if classes is None else ClassTarget.from_y(np.asarray(classes))
-        return self._partial_fit(X, y, sample_weight, target)
+        target = None
+        if classes is not None:
+            target = ClassTarget.from_y(_checked_classes(classes), "classes")
+            if hasattr(self, "net_") and target.classes.tolist() != self.classes_.tolist():
+                raise ValueError(
+                    f"classes must stay as in the first call of partial_fit, "
+                    f"{self.classes_.tolist()}. Got {target.classes.tolist()} instead."
+                )
+        try:
+            return self._partial_fit(X, y, sample_weight, target)
+        except LabelError as error:
+            error.add_note(
+                "Name all classes that will ever come in the first call of partial_fit: "
+                "classes=[...]."
+            )
+            raise
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the log-odds of the classes.

@@ -15,8 +15,9 @@ from sklearn_rnn.data.batching import (
     shuffled_batches,
 )
 from sklearn_rnn.data.canonical import canonical_rows, hash_sequences
+from sklearn_rnn.data.per_sample import read_groups, read_y
 from sklearn_rnn.data.ragged import Ragged
-from sklearn_rnn.data.reading import as_container, read_groups, read_sequences, read_y
+from sklearn_rnn.data.reading import as_container, read_sequences
 from sklearn_rnn.data.statistics import channel_statistics
 from sklearn_rnn.data.targets import ClassTarget, NumberTarget
 
@@ -243,6 +244,11 @@ def test_ordered_batches_hold_every_row_within_the_budget():
 
 
 # -- targets --------------------------------------------------------------------------------------
+
+
+def test_masked_numbers_are_missing():
+    masked = np.ma.masked_equal([[1.0, 2.0], [2.0, 3.0]], 2.0)
+    np.testing.assert_array_equal(read([masked, masked]).values, [[1, np.nan], [np.nan, 3]] * 2)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 from sklearn_rnn import RNNClassifier, RNNRegressor
 from sklearn_rnn.training.validation import holdout
 
-QUICK = {"hidden_size": 8, "max_epochs": 3, "random_state": 0, "device": "cpu"}
+QUICK = {"hidden_size": 8, "max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
 
 
 def weights_of(model):

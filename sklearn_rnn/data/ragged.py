@@ -33,7 +33,7 @@ class Ragged:
 
     @classmethod
     def from_rectangular(cls, array: np.ndarray) -> Ragged:
-        """Build from an array of shape (n_samples, n_steps, n_channels), without a copy if float32."""
+        """Build from shape (n_samples, n_steps, n_channels), without a copy if float32."""
         n_samples, n_steps, n_channels = array.shape
         with np.errstate(over="ignore"):  # the reader reports what float32 can't hold
             values = np.ascontiguousarray(array, dtype=np.float32)
@@ -47,6 +47,7 @@ class Ragged:
 
     @property
     def n_channels(self) -> int:
+        """Numbers a step."""
         return self.values.shape[1]
 
     @property

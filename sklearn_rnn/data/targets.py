@@ -7,13 +7,20 @@ first y seen and kept by the fitted estimator.
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
+from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import r2_score
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, column_or_1d
+
+from sklearn_rnn.data.per_sample import sorted_unique
+from sklearn_rnn.data.reading import NUMERIC_KINDS
+
+_LARGEST = 1e100
 
 
 class Target(ABC):
@@ -29,8 +36,8 @@ class Target(ABC):
     """The best constant outputs, where the head's bias starts, shape (n_outputs,); after fit."""
 
     @abstractmethod
-    def read(self, y: np.ndarray) -> np.ndarray:
-        """Return y checked and as numbers, one row a sample."""
+    def read(self, y: np.ndarray, name: str = "y") -> np.ndarray:
+        """Return y checked and as numbers, one row a sample; messages call it by its name."""
 
     @abstractmethod
     def fit(self, numbers: np.ndarray, weight: np.ndarray) -> None:
@@ -53,6 +60,10 @@ class Target(ABC):
         return None
 
 
+class LabelError(ValueError):
+    """The labels passed are not those that a model can be trained on."""
+
+
 class ClassTarget(Target):
     """One label of any type a sample <-> class indices, cross-entropy on logits."""
 
@@ -63,34 +74,36 @@ class ClassTarget(Target):
         self.n_outputs = len(classes)
 
     @classmethod
-    def from_y(cls, y: np.ndarray) -> ClassTarget:
+    def from_y(cls, y: np.ndarray, name: str = "y") -> ClassTarget:
         """Take the classes from y.
 
         Raises
         ------
         ValueError
-            If y has missing labels, is continuous, or holds fewer than two classes.
+            If y has missing labels or is continuous.
+        LabelError
+            If it holds fewer than two classes.
         """
-        classes = np.unique(_checked_labels(y))
+        classes = np.unique(_checked_labels(y, name))
         if len(classes) < 2:
-            raise ValueError(
+            raise LabelError(
                 "The number of classes has to be greater than one; got 1 class: "
                 f"{classes.tolist()[0]!r}. Pass rows of at least two classes."
             )
         return cls(classes)
 
-    def read(self, y: np.ndarray) -> np.ndarray:
+    def read(self, y: np.ndarray, name: str = "y") -> np.ndarray:
         """Return class indices, shape (n_samples,), int64."""
-        y = _checked_labels(y)
-        unseen = np.setdiff1d(y, self.classes)
+        y = _checked_labels(y, name)
+        indices = pd.Index(self.classes).get_indexer(pd.Index(y))
+        unseen = np.flatnonzero(indices < 0)
         if len(unseen):
-            row = int(np.flatnonzero(y == unseen[0])[0])
-            raise ValueError(
-                f"y has the label {unseen.tolist()[0]!r} (first in row {row}), which is not among "
-                f"the classes of the model: {self.classes.tolist()}. "
-                "With partial_fit, name all classes in the first call: classes=[...]."
+            row = int(unseen[0])
+            raise LabelError(
+                f"{name} has the label {y.tolist()[row]!r} (first in row {row}), which is not "
+                f"among the classes of the model: {self.classes.tolist()}."
             )
-        return np.searchsorted(self.classes, y)
+        return indices.astype(np.int64)
 
     def fit(self, numbers: np.ndarray, weight: np.ndarray) -> None:
         """Start at the log-shares of the classes; one without rows counts as half a row."""
@@ -127,16 +140,16 @@ class NumberTarget(Target):
     @classmethod
     def from_y(cls, y: np.ndarray) -> NumberTarget:
         """Take the number of outputs from y of shape (n_samples,) or (n_samples, n_outputs)."""
-        y = _checked_numbers(y)
+        y = _checked_numbers(y, "y")
         return cls(1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
 
-    def read(self, y: np.ndarray) -> np.ndarray:
+    def read(self, y: np.ndarray, name: str = "y") -> np.ndarray:
         """Return float64 numbers of shape (n_samples, n_outputs)."""
-        y = _checked_numbers(y)
+        y = _checked_numbers(y, name)
         columns = y.reshape(len(y), -1)
         if columns.shape[1] != self.n_outputs:
             raise ValueError(
-                f"y has {columns.shape[1]} output(s), but the model was fitted with "
+                f"{name} has {columns.shape[1]} output(s), but the model was fitted with "
                 f"{self.n_outputs}."
             )
         return columns
@@ -163,36 +176,59 @@ class NumberTarget(Target):
         return float(r2_score(encoded, outputs)) if len(encoded) > 1 else float("nan")
 
 
-def _checked_labels(y: np.ndarray) -> np.ndarray:
-    y = column_or_1d(y, warn=True)
-    missing = np.array([], dtype=int)
-    if y.dtype.kind == "f":
-        missing = np.flatnonzero(np.isnan(y))
-    elif y.dtype == object:
-        missing = np.flatnonzero([label is None or label != label for label in y])
+def _checked_labels(y: np.ndarray, name: str) -> np.ndarray:
+    if y.ndim == 2 and y.shape[1] == 1:
+        warnings.warn(
+            f"A column-vector {name} was passed when a 1d array was expected. Please change the "
+            f"shape of {name} to (n_samples,), for example using ravel().",
+            DataConversionWarning,
+            stacklevel=2,
+        )
+        y = y[:, 0]
+    if y.ndim > 1:
+        raise ValueError(f"{name} should be a 1d array, got an array of shape {y.shape} instead.")
+    missing = np.flatnonzero(pd.isna(y))
     if len(missing):
         raise ValueError(
-            f"Input y contains NaN or None: row {missing[0]} has no label "
+            f"Input {name} contains NaN or None: row {missing[0]} has no label "
             f"({len(missing)} such row(s)). Drop these rows."
         )
     if y.dtype.kind == "f" and np.isinf(y).any():
-        raise ValueError(f"Input y contains infinity: row {np.flatnonzero(np.isinf(y))[0]}.")
+        raise ValueError(f"Input {name} contains infinity: row {np.flatnonzero(np.isinf(y))[0]}.")
+    if y.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {y.dtype}.")
+    sorted_unique(y, name)
     check_classification_targets(y)
     return y
 
 
-def _checked_numbers(y: np.ndarray) -> np.ndarray:
-    y = check_array(y, ensure_2d=False, dtype="numeric", ensure_all_finite=False, input_name="y")
+def _checked_numbers(y: np.ndarray, name: str) -> np.ndarray:
+    if y.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {y.dtype}.")
+    if y.dtype == object:
+        try:
+            y = np.where(pd.isna(y), np.nan, y).astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name} must hold numbers: {error}") from error
+    if y.dtype.kind not in NUMERIC_KINDS:
+        raise TypeError(f"{name} must hold numbers. Got dtype {y.dtype} instead.")
     if y.ndim > 2:
         raise ValueError(
-            f"y must be of shape (n_samples,) or (n_samples, n_outputs). Got {y.shape} instead."
+            f"{name} must be of shape (n_samples,) or (n_samples, n_outputs). "
+            f"Got shape {y.shape} instead."
+        )
+    if y.ndim == 2 and y.shape[1] == 0:
+        raise ValueError(
+            f"Found {name} with 0 feature(s) (shape={y.shape}) while a minimum of 1 is required."
         )
     y = y.astype(np.float64, copy=False)
-    finite = np.isfinite(y.reshape(len(y), -1)).all(axis=1)
-    if not finite.all():
-        row = int(np.flatnonzero(~finite)[0])
-        raise ValueError(
-            f"Input y contains NaN or infinity: row {row} ({(~finite).sum()} such row(s)). "
-            "Drop these rows or fill in the numbers."
-        )
+    size = np.abs(y.reshape(len(y), -1)).max(axis=1)
+    _refuse_rows(~np.isfinite(size), f"Input {name} contains NaN or infinity", "Drop these rows")
+    _refuse_rows(size > _LARGEST, f"Input {name} has numbers too large to square", "Scale it down")
     return y
+
+
+def _refuse_rows(refused: np.ndarray, what: str, repair: str) -> None:
+    if refused.any():
+        row = int(np.flatnonzero(refused)[0])
+        raise ValueError(f"{what}: row {row} ({refused.sum()} such row(s)). {repair}.")

@@ -142,6 +142,11 @@ class ProgressBar(Callback):
         del self._bar
 
 
+def are_callbacks(value: Any) -> bool:
+    """Tell whether a value is a list of skorch callbacks, not of their classes."""
+    return isinstance(value, list | tuple) and all(isinstance(cb, Callback) for cb in value)
+
+
 def fit_callbacks(
     target: Target,
     *,

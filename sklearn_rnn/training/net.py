@@ -93,18 +93,15 @@ def make_net(
     loss: str,
     *,
     optimizer: str | type[Optimizer],
-    lr: float,
-    weight_decay: float,
     device: torch.device,
 ) -> RecurrentNet:
-    """Return an initialized net around a module; weight decay spares the biases."""
+    """Return an initialized net around a module; weight decay will spare the biases."""
     optimizer = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     net = RecurrentNet(
         module,
         criterion=LOSSES[loss],
         optimizer=optimizer,
-        lr=lr,
-        optimizer__weight_decay=weight_decay,
+        optimizer__weight_decay=0.0,
         optimizer__param_groups=[("*bias*", {"weight_decay": 0.0})],
         train_split=None,
         device=str(device),
@@ -120,6 +117,9 @@ def train(
     validation: BatchSource | None,
     n_epochs: int,
     callbacks: list[Any],
+    *,
+    lr: float,
+    weight_decay: float,
 ) -> None:
     """Train an initialized net in place, on from where it stands.
 
@@ -128,9 +128,11 @@ def train(
     net.callbacks = callbacks
     net.initialize_callbacks()
     net.stop_requested = False
+    net.lr = lr
     for group in net.optimizer_.param_groups:  # a schedule may have lowered it before
-        group["lr"] = net.lr
+        group["lr"] = lr
         group.pop("initial_lr", None)
+    net.optimizer_.param_groups[-1]["weight_decay"] = weight_decay  # all but the biases
     try:
         net.notify("on_train_begin", X=training, y=validation)
         with suppress(StopTraining):
