@@ -57,7 +57,7 @@ _NETWORK = (
     "recurrent_dropout",
 )
 _SETTLED = (*_NETWORK, "standardize", "optimizer")  # by the first fit, for those that continue it
-_HISTORY = ("epoch", "train_loss", "valid_loss", "valid_score", "lr", "dur")
+_NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
 
 
 def _device(device: str | torch.device) -> torch.device:
@@ -429,7 +429,10 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self._target = target
         self._settled = {name: getattr(self, name) for name in _SETTLED}
         self.history_ = pd.DataFrame(
-            [{k: v for k, v in epoch.items() if k in _HISTORY} for epoch in net.history]
+            [
+                {k: v for k, v in epoch.items() if k not in _NOT_IN_HISTORY and k[-5:] != "_best"}
+                for epoch in net.history
+            ]
         )
         self.n_iter_ = len(self.history_)
         self.loss_curve_ = self.history_["train_loss"].tolist()

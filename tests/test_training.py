@@ -45,6 +45,13 @@ class Recorder(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
+class Lengths(Callback):
+    """Record a number of one's own."""
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("mine", len(net.history))
+
+
 def recorder_of(model):
     return next(cb for _, cb in model.net_.callbacks_ if isinstance(cb, Recorder))
 
@@ -318,9 +325,12 @@ def test_verbose_shows_settings_losses_and_epochs(capsys, sequences):
 
 def test_history_has_a_row_an_epoch(sequences):
     X, y = sequences
-    history = RNNClassifier(**QUICK).fit(X, y, X, y).history_
+    history = RNNClassifier(callbacks=[Lengths()], **QUICK).fit(X, y, X, y).history_
     assert history["epoch"].tolist() == [1, 2, 3]
-    assert set(history) == {"epoch", "train_loss", "valid_loss", "valid_score", "lr", "dur"}
+    assert set(history) == {
+        *("epoch", "train_loss", "valid_loss", "valid_score", "lr", "dur"),
+        "mine",  # what a user's callback records comes along
+    }
 
 
 # -- other settings -------------------------------------------------------------------------------

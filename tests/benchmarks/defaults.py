@@ -1,6 +1,6 @@
 """Choose defaults by cross-validation on training splits; test splits are not touched.
 
-Usage: python tests/benchmarks/defaults.py results.csv
+Usage: python -m tests.benchmarks.defaults results.csv
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CANDIDATES = {
     "base": {},
     "concat pooling": {"pooling": "concat"},
     "dropout 0.5": {"dropout": 0.5},
-    "gru": {"cell": "gru"},
+    "weight decay 1": {"weight_decay": 1.0},
     "no dropout": {"dropout": 0.0},
     "one direction": {"bidirectional": False},
     "lr 1e-3": {"lr": 1e-3},
@@ -40,11 +40,9 @@ CANDIDATES = {
     "attention pooling": {"pooling": "attention"},
     "last pooling": {"pooling": "last"},
     "mean pooling": {"pooling": "mean"},
-    "weight decay 0.1": {"weight_decay": 0.1},
     "early stopping": {"early_stopping": True},
     "onecycle": {"lr_schedule": "onecycle"},
     "lr 1e-2": {"lr": 1e-2},
-    "50 epochs": {"max_epochs": 50},
     "hidden 128": {"hidden_size": 128},
     "two layers": {"num_layers": 2},
 }

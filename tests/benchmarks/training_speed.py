@@ -4,7 +4,7 @@ Both train an LSTM of 64 units, one direction, on 1024 sequences of lognormal le
 most 400) with 8 channels, in batches of 32: equal numbers of updates, AdamW, clipping, one process,
 runs in turn, medians.
 
-Usage: python tests/benchmarks/training_speed.py [repeats]
+Usage: python -m tests.benchmarks.training_speed [repeats]
 """
 
 from __future__ import annotations
