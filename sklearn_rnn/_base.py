@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -34,7 +34,12 @@ from sklearn_rnn.data.batching import DeviceSequences, ordered_batches
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
 from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
 from sklearn_rnn.data.ragged import Ragged
-from sklearn_rnn.data.reading import as_container, check_sequences, read_sequences
+from sklearn_rnn.data.reading import (
+    as_container,
+    check_sequences,
+    checked_numbers,
+    read_sequences,
+)
 from sklearn_rnn.data.statistics import channel_statistics
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.cells import CELLS, Cell
@@ -56,7 +61,7 @@ _NETWORK = (
     "dropout",
     "recurrent_dropout",
 )
-_SETTLED = (*_NETWORK, "standardize", "optimizer")  # by the first fit, for those that continue it
+_SETTLED = (*_NETWORK, "standardize", "optimizer", "device")  # by the first fit
 _NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
 
 
@@ -81,6 +86,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     _fitted_on_table: bool
     _n_channels: int
+    _split_seed: int
     _target: Any
 
     _parameter_rules: ClassVar[dict[str, Rule]] = {
@@ -110,9 +116,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "verbose": an_int(0) | a_bool(),
     }
 
-    @abstractmethod
-    def _make_target(self, y: np.ndarray) -> Target:
-        """Return the target that the first y seen calls for."""
+    _target_kind: ClassVar[type[Target]]
 
     def _loss_factor(self, target: Any, numbers: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return what the loss of each row is multiplied by, besides its sample weight."""
@@ -125,9 +129,9 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         hidden_size=64,
         num_layers=1,
         bidirectional=True,
-        pooling="concat",
-        dropout=0.0,
-        recurrent_dropout=0.0,
+        pooling="max",
+        dropout=0.3,
+        recurrent_dropout=0.2,
         standardize=True,
         lr=3e-3,
         max_epochs=100,
@@ -194,7 +198,8 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             Held-out data to measure each epoch on, and to stop by if ``early_stopping=True``.
         sample_weight : array-like of shape (n_samples,), optional
             Not negative. A weight of 2 is the same as the row standing there twice, a weight of 0
-            the same as leaving it out.
+            the same as leaving it out. Weights of distinct rows are scaled down to a mean of 4
+            where it is higher: then only their ratios matter.
         groups : array-like of shape (n_samples,), optional
             Rows of one group stay on one side of the split that ``early_stopping=True`` makes.
 
@@ -269,7 +274,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _read_X(self, X: Any, name: str = "X", *, reset: bool) -> Ragged:
         """Read X of any form; with reset remember its form, else compare with it."""
-        X = as_container(X, name)
+        X = as_container(X, name, nested_table=reset)
         is_table = not isinstance(X, list) and np.ndim(X) < 3
         if is_table:
             if reset or self._fitted_on_table:
@@ -280,7 +285,8 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                     dtype=[np.float32, np.float64],
                     ensure_all_finite=False,
                 )
-            sequences = Ragged.from_rectangular(np.asarray(X)[:, :, None])
+            table = checked_numbers(np.asarray(X), name)
+            sequences = Ragged.from_rectangular(table[:, :, None])
             check_sequences(sequences, name)
         else:
             sequences = read_sequences(X, name)
@@ -319,37 +325,49 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if continued:
             self._check_same_network()
             target = self._target
+        early_stopping = self.early_stopping and not one_epoch
+        splitting = early_stopping and X_val is None
+        device = torch.device(self.net_.device) if continued else _device(self.device)
         samples = self._read_samples(
-            X, y, sample_weight, groups, target=target, reset=not continued
+            X,
+            y,
+            sample_weight,
+            groups,
+            target=target,
+            device=device,
+            reset=not continued,
+            splitting=splitting,
         )
         model_seed, order_seed, split_seed = spawn_seeds(self.random_state, 3)
-        early_stopping = self.early_stopping and not one_epoch
+        if continued:  # what was held out before must not be learned from now, nor the reverse
+            split_seed = self._split_seed
         held_out = None
-        if early_stopping and X_val is None:
+        if splitting:
             training, held_out = samples.split(self.validation_fraction, split_seed)
         else:
             training = samples.rows
         if continued:
             net = deepcopy(self.net_)
         else:
-            samples.target.fit(samples.numbers[training.rows], training.weight)
+            numbers = samples.numbers[training.rows]
+            factor = self._loss_factor(samples.target, numbers, training.weight)
+            samples.target.fit(numbers, training.weight * factor)
             net = self._new_net(samples, training, generator(model_seed))
             net.batch_order = generator(order_seed)
         source = self._source(samples, training, net.batch_order)
         validation = None if held_out is None else self._source(samples, held_out)
         if X_val is not None or y_val is not None:
-            validation = self._validation_source(X_val, y_val, samples.target)
+            validation = self._validation_source(X_val, y_val, samples)
         n_epochs = 1 if one_epoch else self.max_epochs
         stopping = EarlyStopping(self.n_iter_no_change, self.tol) if early_stopping else None
         schedule = None if one_epoch or self.lr_schedule is None else SCHEDULES[self.lr_schedule]
         callbacks = fit_callbacks(
             samples.target,
-            user=self.callbacks,
             gradient_clip=self.gradient_clip,
-            schedule=schedule and schedule(self.lr, n_epochs * source.n_batches),
+            schedule=schedule and schedule(self.lr, n_epochs * len(source)),
             stopping=stopping,
-            progress=ProgressBar(self._settings(samples, source, net), n_epochs)
-            if self.verbose
+            progress=ProgressBar(self._settings(samples, source, net), n_epochs, stopping)
+            if self.verbose and not one_epoch
             else None,
         )
         train(
@@ -358,9 +376,11 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             validation,
             n_epochs,
             callbacks,
+            deepcopy(list(self.callbacks or [])),  # skorch changes callbacks in place
             lr=self.lr,
             weight_decay=self.weight_decay,
         )
+        self._split_seed = split_seed
         self._take_over(net, samples.target, stopping)
 
     def _read_samples(
@@ -371,7 +391,9 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         groups: Any = None,
         *,
         target: Target | None,
+        device: torch.device,
         reset: bool = False,
+        splitting: bool = False,
         names: tuple[str, str] = ("X", "y"),
     ) -> Samples:
         """Read what a fit is made of; a row of weight 0 may have any y."""
@@ -382,12 +404,15 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if not weight.all():
             y = y.copy()
             y[weight == 0] = y[weight.argmax()]  # any y that is in use: these rows have no say
+        y = self._target_kind.check(y, y_name)
         if target is None:
-            target = self._make_target(y)
+            target = self._target_kind.from_y(y)
         numbers = target.read(y, y_name)
         group = None if groups is None else read_groups(groups, len(sequences))
+        if not splitting:  # groups have no say, nor may they keep equal rows apart
+            group = None
         rows = canonical_rows(sequences, numbers, weight, group)
-        return Samples(sequences, numbers, group, rows, target, _device(self.device))
+        return Samples(sequences, numbers, group, rows, target, device)
 
     def _new_net(self, samples: Samples, training: TrainingRows, random: torch.Generator) -> Any:
         statistics = channel_statistics(samples.sequences, training)
@@ -418,10 +443,19 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         batch_size = auto_batch_size(rows) if self.batch_size == "auto" else self.batch_size
         return samples.source(rows, factor, batch_size, order)
 
-    def _validation_source(self, X_val: Any, y_val: Any, target: Target) -> BatchSource:
+    def _validation_source(self, X_val: Any, y_val: Any, samples: Samples) -> BatchSource:
         if X_val is None or y_val is None:
-            raise ValueError("X_val and y_val must be passed together. Got only one of them.")
-        held_out = self._read_samples(X_val, y_val, target=target, names=("X_val", "y_val"))
+            raise ValueError(
+                "X_val and y_val must be passed together. Got only one of them. (Sample weights "
+                "are passed by name: sample_weight=...)"
+            )
+        held_out = self._read_samples(
+            X_val,
+            y_val,
+            target=samples.target,
+            device=samples.device,
+            names=("X_val", "y_val"),
+        )
         return self._source(held_out, held_out.rows)
 
     def _take_over(self, net: Any, target: Target, stopping: EarlyStopping | None) -> None:

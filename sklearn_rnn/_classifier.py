@@ -13,13 +13,12 @@ from sklearn.base import ClassifierMixin
 from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn._params import Rule, none, one_of, that
 from sklearn_rnn.data.targets import ClassTarget, LabelError
+from sklearn_rnn.training.callbacks import EarlyStopping
 
 
 def _are_weights(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and all(isinstance(w, Real) and 0 <= float(w) < np.inf for w in value.values())
-        and any(value.values())
+    return isinstance(value, dict) and all(
+        isinstance(weight, Real) and 0 <= float(weight) < np.inf for weight in value.values()
     )
 
 
@@ -27,7 +26,7 @@ def _checked_classes(classes: Any) -> np.ndarray:
     array = np.asarray(classes)
     if array.ndim != 1:
         raise ValueError(f"classes must be a list of labels. Got {classes!r} instead.")
-    return array
+    return ClassTarget.check(array, "classes")
 
 
 class RNNClassifier(ClassifierMixin, BaseRecurrent):
@@ -35,7 +34,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
 
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
         "class_weight": one_of(["balanced"])
-        | that("a dict of classes and weights >= 0, not all 0,", _are_weights)
+        | that("a dict of classes and weights >= 0", _are_weights)
         | none(),
     }
 
@@ -46,9 +45,9 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         hidden_size=64,
         num_layers=1,
         bidirectional=True,
-        pooling="concat",
-        dropout=0.0,
-        recurrent_dropout=0.0,
+        pooling="max",
+        dropout=0.3,
+        recurrent_dropout=0.2,
         standardize=True,
         lr=3e-3,
         max_epochs=100,
@@ -96,13 +95,11 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         )
         self.class_weight = class_weight
 
-    def _make_target(self, y: np.ndarray) -> ClassTarget:
-        return ClassTarget.from_y(y)
+    _target_kind = ClassTarget
 
-    @property
-    def classes_(self) -> np.ndarray:
-        """Class labels, sorted."""
-        return self._target.classes
+    def _take_over(self, net: Any, target: Any, stopping: EarlyStopping | None) -> None:
+        super()._take_over(net, target, stopping)
+        self.classes_ = target.classes
 
     def _loss_factor(
         self, target: ClassTarget, numbers: np.ndarray, weight: np.ndarray
@@ -119,7 +116,13 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
                 f"The 'class_weight' parameter of {type(self).__name__} names {unknown[0]!r}, "
                 f"which is not among the classes {labels}."
             )
-        return np.array([self.class_weight.get(label, 1.0) for label in labels])[numbers]
+        factors = np.array([float(self.class_weight.get(label, 1.0)) for label in labels])
+        if not factors.any():
+            raise ValueError(
+                f"The 'class_weight' parameter of {type(self).__name__} must be a dict of classes "
+                f"and weights that are not all 0. Got {self.class_weight!r} instead."
+            )
+        return factors[numbers]
 
     def partial_fit(
         self,
@@ -149,7 +152,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         """
         target = None
         if classes is not None:
-            target = ClassTarget.from_y(_checked_classes(classes), "classes")
+            target = ClassTarget.from_y(_checked_classes(classes))
             if hasattr(self, "net_") and target.classes.tolist() != self.classes_.tolist():
                 raise ValueError(
                     f"classes must stay as in the first call of partial_fit, "

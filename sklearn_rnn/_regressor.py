@@ -16,8 +16,7 @@ from sklearn_rnn.data.targets import NumberTarget
 class RNNRegressor(RegressorMixin, BaseRecurrent):
     """PLACEHOLDER."""
 
-    def _make_target(self, y: np.ndarray) -> NumberTarget:
-        return NumberTarget.from_y(y)
+    _target_kind = NumberTarget
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None

@@ -1,5 +1,8 @@
 """Reading, ragged arrays, statistics, canonical rows, batches and targets."""
 
+import tracemalloc
+from collections import deque
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +70,15 @@ def test_reading_takes_one_dimensional_rows_as_one_channel():
 def test_reading_mixes_rows_of_one_channel_with_and_without_the_axis():
     sequences = read([np.zeros(3), np.ones((2, 1))])
     np.testing.assert_array_equal(sequences.values[:, 0], [0, 0, 0, 1, 1])
+
+
+def test_missing_numbers_of_pandas_are_read_as_nan():
+    frame = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": [0.5, 1.5]})
+    np.testing.assert_array_equal(read([frame]).values, [[1, 0.5], [np.nan, 1.5]])
+
+
+def test_a_deque_of_sequences_is_a_list():
+    assert read(deque([[1.0, 2.0], [3.0]])).lengths.tolist() == [2, 1]
 
 
 def test_nested_lists_of_equal_length_are_a_table_and_others_are_not():
@@ -146,18 +158,26 @@ def test_rows_of_different_groups_are_not_merged():
     assert len(rows.rows) == 2
 
 
-def test_large_weights_are_scales_and_do_not_lengthen_an_epoch():
-    sequences = ragged(8)
-    rows = canonical_rows(sequences, np.zeros(8), np.full(8, 500.0))
-    assert rows.copies.tolist() == [1] * 8
-    np.testing.assert_allclose(rows.weight, 1)
+def test_large_weights_are_scaled_to_at_most_four_copies_a_row():
+    rows = canonical_rows(ragged(8), np.zeros(8), np.full(8, 500.0))
+    assert rows.copies.tolist() == [4] * 8
+    np.testing.assert_allclose(rows.weight, 4)
+
+
+def test_hashing_takes_little_memory_besides_the_data():
+    sequences = read(np.zeros((1000, 2000, 1), dtype=np.float32))
+    tracemalloc.start()
+    hash_sequences(sequences)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.7 * sequences.values.nbytes
 
 
 # -- statistics -----------------------------------------------------------------------------------
 
 
 def test_statistics_match_numpy_over_training_rows_only(monkeypatch):
-    monkeypatch.setattr("sklearn_rnn.data.statistics._CHUNK", 10)
+    monkeypatch.setattr("sklearn_rnn.data.ragged._CHUNK", 10)
     X, y = make_sequences()
     X[3][0, 1] = np.nan
     sequences = read(X)
@@ -177,6 +197,16 @@ def test_statistics_weigh_rows():
     steps = [0, 0, 3, 3]
     np.testing.assert_allclose(statistics.mean, np.mean(steps))
     np.testing.assert_allclose(statistics.scale, np.std(steps))
+
+
+def test_a_channel_that_float32_hardly_resolves_is_met_with_a_warning():
+    times = 1.7e9 + 128 * np.arange(20.0).reshape(4, 5, 1)
+    sequences = read(times)
+    with pytest.warns(UserWarning, match=r"Channel 0 of X varies by .*Subtract an offset"):
+        statistics = channel_statistics(
+            sequences, canonical_rows(sequences, np.arange(4), np.ones(4))
+        )
+    assert statistics.scale == pytest.approx(128 * np.arange(20).std(), rel=0.01)
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e6])
@@ -259,14 +289,23 @@ def test_masked_numbers_are_missing():
         np.array([True, False, True]),
         np.array([-1, 7, -1]),
         np.array([2.0, 1.0, 2.0]),
+        pd.Series(["b", "a", "b"], dtype="category").to_numpy(),
     ],
 )
 def test_class_target_decodes_what_it_encoded(labels):
+    labels = ClassTarget.check(labels)
     target = ClassTarget.from_y(labels)
     encoded = target.encode(target.read(labels))
     decoded = target.decode(np.eye(2)[encoded])
     assert decoded.dtype == labels.dtype
     np.testing.assert_array_equal(decoded, labels)
+
+
+@pytest.mark.parametrize(("values", "kind"), [([1, 0], "i"), ([True, False], "b")])
+def test_labels_that_are_objects_are_brought_to_their_type(values, kind):
+    checked = ClassTarget.check(np.array(values, dtype=object))
+    assert checked.dtype.kind == kind
+    assert checked.tolist() == values
 
 
 def test_class_target_starts_at_the_log_shares():
@@ -277,7 +316,7 @@ def test_class_target_starts_at_the_log_shares():
 
 @pytest.mark.parametrize("shape", [(50,), (50, 1), (50, 3)])
 def test_number_target_decodes_what_it_encoded(shape):
-    y = np.random.default_rng(0).normal(1e4, 5, size=shape)
+    y = NumberTarget.check(np.random.default_rng(0).normal(1e4, 5, size=shape))
     target = NumberTarget.from_y(y)
     numbers = target.read(y)
     target.fit(numbers, np.ones(50))

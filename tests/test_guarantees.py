@@ -136,6 +136,16 @@ def test_order_of_the_rows_does_not_change_the_fitted_model(sequences):
     assert torch.equal(weights_of(a), weights_of(b))
 
 
+def test_large_weights_zero_weights_and_repeats_agree_to_the_bit(sequences):
+    X, y = sequences
+    weight = np.repeat([10, 0], 12)
+    weighted = stochastic_model().fit(X, y, sample_weight=weight)
+    fewer = stochastic_model().fit(X[:12], y[:12], sample_weight=weight[:12])
+    repeated = stochastic_model().fit(X[:12] * 10, np.tile(y[:12], 10))
+    assert torch.equal(weights_of(weighted), weights_of(fewer))
+    assert torch.equal(weights_of(weighted), weights_of(repeated))
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_integer_weights_are_repeated_rows_to_the_bit(sequences, early_stopping):
     X, y = sequences
@@ -194,6 +204,13 @@ def test_pickle_and_deepcopy_give_the_same_predictions_and_go_on_alike(sequences
     for other in copies:
         other.fit(X, y)
         np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
+
+
+def test_pickle_holds_weights_and_optimizer_once_and_little_else(sequences):
+    X, y = sequences
+    model = RNNClassifier(**QUICK | {"hidden_size": 64}).fit(X, y)
+    n_bytes = sum(4 * p.numel() for p in model.net_.module_.parameters())
+    assert len(pickle.dumps(model)) < 3 * n_bytes + 40_000  # AdamW keeps two numbers a weight
 
 
 def test_pickle_holds_no_training_data(sequences):

@@ -13,6 +13,11 @@ ALLOWED = {
     "nn": {"nn"},
     "training": {"data", "nn", "training"},
     "_base": {"data", "nn", "training", "_params", "_random"},
+    "_params": set(),
+    "_random": set(),
+    "_classifier": {"_base", "_params", "data", "training"},
+    "_regressor": {"_base", "data"},
+    "datasets": {"datasets"},
 }
 
 
@@ -21,6 +26,7 @@ def imported_modules(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
+            assert node.module, "imports are absolute"
             yield node.module
 
 
@@ -37,6 +43,8 @@ def test_room_imports_only_what_lies_below(room):
         if name.startswith("sklearn_rnn.")
     }
     assert own <= ALLOWED[room]
+    # what the package itself offers are estimators
+    assert "sklearn_rnn" not in {name for path in files_of(room) for name in imported_modules(path)}
 
 
 @pytest.mark.parametrize("room", ["data", "nn"])

@@ -4,9 +4,12 @@ import signal
 from contextlib import suppress
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import make_sequences
+from sklearn import config_context
+from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 
@@ -75,11 +78,15 @@ def test_regressor_fits_several_outputs_in_their_own_units(sequences):
     assert model.score(X, y) > 0.9
 
 
-def test_first_loss_is_that_of_the_best_constant(sequences):
+@pytest.mark.parametrize(
+    ("class_weight", "shares"), [(None, [18 / 24, 6 / 24]), ("balanced", [0.5, 0.5])]
+)
+def test_first_loss_is_that_of_the_best_constant(sequences, class_weight, shares):
     X, y = sequences
     y = np.where(np.arange(len(y)) < 18, "often", "rare")
-    model = RNNClassifier(**QUICK | {"lr": 1e-9, "max_epochs": 1}).fit(X, y)
-    shares = np.array([18, 6]) / 24
+    options = QUICK | {"lr": 1e-9, "max_epochs": 1, "class_weight": class_weight}
+    model = RNNClassifier(**options).fit(X, y)
+    shares = np.array(shares)
     assert model.loss_curve_[0] == pytest.approx(-(shares * np.log(shares)).sum(), abs=0.05)
 
 
@@ -165,6 +172,58 @@ def test_holdout_splits_no_group(strata):
     assert not set(groups[held_out]) & set(groups[~held_out])
 
 
+@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.4, 0.9])
+def test_holdout_meets_the_fraction_as_far_as_groups_allow(fraction):
+    groups, strata = np.arange(240) // 3, np.arange(240) % 2
+    assert abs(holdout(fraction, 0, groups, strata).mean() - fraction) < 0.02
+    assert abs(holdout(fraction, 0, np.arange(240), strata).mean() - fraction) < 0.01
+
+
+def test_holdout_of_few_groups_takes_one_at_least():
+    groups, strata = np.arange(24) // 3, np.arange(24) // 3 % 2
+    held_out = holdout(0.1, 0, groups, strata)
+    assert held_out.sum() == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_holdout_never_takes_the_last_group_of_a_class(seed):
+    groups = np.arange(40) // 4
+    strata = np.where(groups == 7, 1, 0)
+    assert not holdout(0.4, seed, groups, strata)[groups == 7].any()
+
+
+def test_one_sequence_under_two_labels_does_not_upset_the_split():
+    X, _ = make_sequences(36)
+    y = np.arange(36) % 9
+    X[35] = X[0]
+    model = RNNClassifier(early_stopping=True, **QUICK).fit(X, y)
+    assert len(model.validation_scores_) == model.n_iter_
+
+
+def test_early_stopping_by_data_of_ones_own_learns_from_all_rows(sequences, monkeypatch):
+    monkeypatch.setattr("sklearn_rnn.training.samples.holdout", None)  # not to be called
+    X, y = sequences
+    options = QUICK | {"max_epochs": 30, "lr": 0.05, "n_iter_no_change": 2}
+    other, labels = make_sequences(seed=1)
+    model = RNNClassifier(early_stopping=True, **options).fit(X, y, other, 1 - labels)
+    assert model.n_iter_ < 30
+    assert model.best_epoch_ == model.history_["valid_loss"].idxmin() + 1
+
+
+def test_warm_start_holds_out_the_same_rows_again(sequences, monkeypatch):
+    seeds = []
+
+    def spy(fraction, seed, groups, strata):
+        seeds.append(seed)
+        return holdout(fraction, seed, groups, strata)
+
+    monkeypatch.setattr("sklearn_rnn.training.samples.holdout", spy)
+    options = QUICK | {"random_state": None, "warm_start": True, "early_stopping": True}
+    RNNClassifier(**options).fit(*sequences).fit(*sequences)
+    assert len(seeds) == 2
+    assert seeds[0] == seeds[1]
+
+
 def test_groups_and_equal_sequences_stay_on_one_side(monkeypatch, sequences):
     X, y = sequences
     splits = []
@@ -178,7 +237,10 @@ def test_groups_and_equal_sequences_stay_on_one_side(monkeypatch, sequences):
     model = RNNClassifier(early_stopping=True, validation_fraction=0.3, **QUICK)
     model.fit(X, y, groups=np.arange(24) // 4)
     model.fit([*X, *X[:6]], [*y, *(1 - y[:6])])
+    model.fit([*X, *X[:2]], [*y, *(1 - y[:2])], groups=np.arange(26) // 3)
+    assert len(splits) == 3
     for groups, mask in splits:
+        assert mask.any()
         assert len(np.unique(groups)) < len(groups)
         assert not set(groups[mask]) & set(groups[~mask])
 
@@ -186,7 +248,7 @@ def test_groups_and_equal_sequences_stay_on_one_side(monkeypatch, sequences):
 # -- weights --------------------------------------------------------------------------------------
 
 
-def test_scale_of_sample_weights_is_meaningless(sequences):
+def test_scale_of_weights_of_one_copy_is_meaningless(sequences):
     X, y = sequences
     weight = np.random.default_rng(0).uniform(0.6, 1.4, len(X))
     a = RNNClassifier(**QUICK).fit(X, y, sample_weight=weight)
@@ -200,11 +262,31 @@ def test_class_weight_moves_predictions_towards_the_class(sequences):
     y = np.where(np.arange(24) < 20, "no", "yes")
     plain = RNNClassifier(**QUICK).fit(X, y).predict_proba(X)[:, 1].mean()
     options = QUICK | {"max_epochs": 40, "lr": 0.01}
-    balanced = RNNClassifier(class_weight="balanced", **options).fit(X, y)
+    balanced = RNNClassifier(class_weight="balanced", **QUICK).fit(X, y)
     favoured = RNNClassifier(class_weight={"no": 0.01, "yes": 1}, **options).fit(X, y)
     assert plain < 0.3
-    assert balanced.predict_proba(X)[:, 1].mean() > 0.35
+    assert balanced.predict_proba(X)[:, 1].mean() > 0.4
     assert (favoured.predict(X) == "yes").mean() > 0.9
+
+
+def test_a_class_of_weight_zero_is_not_learned(sequences):
+    X, y = sequences
+    y = np.arange(24) % 3
+    model = RNNClassifier(class_weight={2: 0}, **QUICK).fit(X, y, X[2::3], y[2::3])
+    assert model.predict_proba(X)[:, 2].max() < 0.1
+    assert model.history_["valid_loss"].tolist() == [0, 0, 0]
+
+
+def test_sample_weights_are_routed_through_a_search(sequences):
+    X, y = pd.Series(sequences[0]), sequences[1]
+    used = np.arange(24) % 4 < 2
+    weight = used.astype(float)
+    with config_context(enable_metadata_routing=True):
+        model = RNNClassifier(**QUICK).set_fit_request(sample_weight=True)
+        model.set_score_request(sample_weight=False)
+        search = GridSearchCV(model, {"hidden_size": [4]}, cv=2).fit(X, y, sample_weight=weight)
+    alone = RNNClassifier(**QUICK | {"hidden_size": 4}).fit(X[used], y[used])
+    assert_same_weights(weights_of(search.best_estimator_), weights_of(alone))
 
 
 # -- going on -------------------------------------------------------------------------------------
@@ -301,10 +383,43 @@ def test_divergence_names_the_epoch(sequences):
         model.fit(X, y)
 
 
-def test_failing_callback_shows_its_own_error(sequences):
-    model = RNNClassifier(callbacks=[Recorder(1, raises=RuntimeError("mine"))], **QUICK)
+def test_a_signal_handler_that_raises_is_no_callback_that_stops(sequences):
+    def handler(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            RNNClassifier(callbacks=[Recorder(stop_after=2)], **QUICK).fit(*sequences)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Closing(Callback):
+    """Have a method of a common name and fail early if asked to."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def on_train_begin(self, net, **kwargs):
+        if self.error is not None:
+            raise self.error
+
+    def close(self, net):
+        raise AssertionError("not ours to call")
+
+
+@pytest.mark.parametrize(
+    "callback", [Recorder(1, RuntimeError("mine")), Closing(RuntimeError("mine"))]
+)
+def test_failing_callback_shows_its_own_error(sequences, callback):
+    model = RNNClassifier(callbacks=[callback], verbose=1, **QUICK)
     with pytest.raises(RuntimeError, match="mine"):
         model.fit(*sequences)
+
+
+def test_a_callback_may_have_a_method_close(sequences):
+    RNNClassifier(callbacks=[Closing()], **QUICK).fit(*sequences)
 
 
 # -- progress -------------------------------------------------------------------------------------
@@ -319,6 +434,8 @@ def test_verbose_shows_settings_losses_and_epochs(capsys, sequences):
     assert "3/3" in shown
     for word in ("train_loss", "valid_loss", "valid_score"):
         assert word in shown
+    RNNClassifier(verbose=1, early_stopping=True, **QUICK).fit(X, y)
+    assert "epochs and kept the weights of epoch" in capsys.readouterr().out
     RNNClassifier(**QUICK).fit(X, y)
     assert capsys.readouterr().out == ""
 
@@ -336,7 +453,7 @@ def test_history_has_a_row_an_epoch(sequences):
 # -- other settings -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "sgd", torch.optim.Adagrad])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "sgd", torch.optim.Rprop])
 def test_optimizer_by_name_or_class(sequences, optimizer):
     model = RNNClassifier(optimizer=optimizer, **QUICK).fit(*sequences)
     assert model.loss_curve_[-1] < model.loss_curve_[0]
@@ -352,7 +469,7 @@ def test_weight_decay_spares_the_biases(sequences):
 
 def test_transform_is_what_the_head_reads(sequences):
     X, y = sequences
-    model = RNNClassifier(**QUICK).fit(X, y)
+    model = RNNClassifier(pooling="concat", **QUICK).fit(X, y)
     embedded = model.transform(X)
     assert embedded.shape == (24, 2 * 8 * 3)
     head = model.net_.module_.head.linear

@@ -16,7 +16,7 @@ import numpy as np
 
 from sklearn_rnn.data.ragged import Ragged
 
-_MAX_MEAN_WEIGHT = 8.0
+_MAX_MEAN_COPIES = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def canonical_rows(
 ) -> TrainingRows:
     """Merge equal rows and order them by content.
 
-    Weights whose mean over the rows passed exceeds 8 are first divided by their mean: they are
-    scales, not counts, and would only make an epoch long.
+    A total weight is a count of copies up to a mean of 4 over the merged rows. Larger ones are
+    scaled down to that mean: beyond it only their ratios matter, or an epoch would be too long.
 
     Parameters
     ----------
@@ -68,8 +68,6 @@ def canonical_rows(
     group : ndarray of shape (n_samples,), optional
         Rows of different groups are not merged.
     """
-    if weight.mean() > _MAX_MEAN_WEIGHT:
-        weight = weight / weight.mean()
     kept = np.flatnonzero(weight > 0)
     x_hash = hash_sequences(sequences)[kept]
     row_hash = _mix(x_hash ^ _hash_columns(target)[kept])
@@ -77,6 +75,7 @@ def canonical_rows(
         row_hash = _mix(row_hash ^ _hash_columns(group)[kept])
     _, first, inverse = np.unique(row_hash, return_index=True, return_inverse=True)
     total = np.bincount(inverse, weights=weight[kept])
+    total *= min(1.0, _MAX_MEAN_COPIES / total.mean())
     copies = np.maximum(np.rint(total), 1).astype(np.int64)
     _, x_group = np.unique(x_hash[first], return_inverse=True)
     return TrainingRows(kept[first], total, copies, x_group)
@@ -85,17 +84,21 @@ def canonical_rows(
 def hash_sequences(sequences: Ragged) -> np.ndarray:
     """Return a 64-bit hash of each sequence's length, numbers and their places, uint64.
 
-    All in numpy: a channel at a time, so that no more than one channel's worth of extra memory is
-    taken.
+    All in numpy, some rows and one channel at a time, so that little extra memory is taken.
     """
     lengths = sequences.lengths
-    place = np.arange(len(sequences.values), dtype=np.uint64)
-    place -= np.repeat(sequences.offsets[:-1].astype(np.uint64), lengths)
-    step_hash = _mix(place + np.uint64(1))
-    for channel in range(sequences.n_channels):
-        numbers = np.ascontiguousarray(sequences.values[:, channel]).view(np.uint32)
-        step_hash = _mix(step_hash ^ numbers.astype(np.uint64))
-    return _mix(np.add.reduceat(step_hash, sequences.offsets[:-1]) ^ lengths.astype(np.uint64))
+    hashed = np.empty(len(sequences), dtype=np.uint64)
+    for rows in sequences.row_chunks():
+        begin, end = sequences.offsets[rows[0]], sequences.offsets[rows[-1] + 1]
+        starts = sequences.offsets[rows] - begin
+        place = np.arange(end - begin, dtype=np.uint64)
+        place -= np.repeat(starts.astype(np.uint64), lengths[rows])
+        step_hash = _mix(place + np.uint64(1))
+        for channel in range(sequences.n_channels):
+            numbers = np.ascontiguousarray(sequences.values[begin:end, channel]).view(np.uint32)
+            step_hash = _mix(step_hash ^ numbers.astype(np.uint64))
+        hashed[rows] = np.add.reduceat(step_hash, starts)
+    return _mix(hashed ^ lengths.astype(np.uint64))
 
 
 def _hash_columns(array: np.ndarray) -> np.ndarray:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+_CHUNK = 1 << 16
+"""Steps looked at together by what passes over all data: bounds its extra memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +70,9 @@ class Ragged:
         ends = np.cumsum(lengths)
         shift = self.offsets[:-1][rows] - (ends - lengths)
         return np.repeat(shift, lengths) + np.arange(ends[-1] if len(ends) else 0)
+
+    def row_chunks(self, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Yield the samples, or some of them, a few at a time: about 65,536 steps."""
+        rows = np.arange(len(self)) if rows is None else rows
+        chunk_of_row = np.cumsum(self.lengths[rows]) // _CHUNK
+        yield from np.split(rows, np.flatnonzero(np.diff(chunk_of_row)) + 1)

@@ -8,7 +8,7 @@ knows it by.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from itertools import chain
 from numbers import Real
 from typing import Any
@@ -22,10 +22,12 @@ from sklearn_rnn.data.ragged import Ragged
 NUMERIC_KINDS = "biuf"
 
 
-def as_container(X: Any, name: str = "X") -> Any:
+def as_container(X: Any, name: str = "X", *, nested_table: bool = True) -> Any:
     """Return X as a list of sequences, an ndarray, or a frame of columns of numbers.
 
-    This settles the form. Of a list the numbers are unread yet, an ndarray holds numbers.
+    This settles the form. Of a list the numbers are unread yet, an ndarray holds numbers. Nested
+    lists of numbers of one length are a list of sequences or, with ``nested_table``, the 2-D array
+    that scikit-learn sees in them; the numbers are the same.
 
     Raises
     ------
@@ -43,8 +45,8 @@ def as_container(X: Any, name: str = "X") -> Any:
             f"{name} must be a list of sequences, a 2-D array (n_samples, n_steps) or a 3-D array "
             f"(n_samples, n_steps, n_channels). Got {type(X).__name__} instead."
         )
-    if isinstance(X, list | tuple):
-        table = _nested_table(X)
+    if isinstance(X, tuple | MutableSequence):
+        table = _nested_table(X) if nested_table else None
         return list(X) if table is None else table
     if hasattr(X, "columns"):
         _check_frame(X, name)
@@ -62,7 +64,7 @@ def as_container(X: Any, name: str = "X") -> Any:
             f"{name} has {array.ndim} dimensions. Expected 2, (n_samples, n_steps), or 3, "
             "(n_samples, n_steps, n_channels); flatten further dimensions into channels."
         )
-    return _checked_numbers(array, name)
+    return checked_numbers(array, name)
 
 
 def read_sequences(X: list | np.ndarray, name: str = "X") -> Ragged:
@@ -118,7 +120,7 @@ def check_sequences(sequences: Ragged, name: str = "X") -> None:
 
 def as_array(value: Any, place: str) -> np.ndarray:
     """Return ``np.asarray(value)``; masked numbers become NaN, failures name the place."""
-    if isinstance(value, np.ma.MaskedArray):
+    if np.ma.is_masked(value):
         return np.ma.filled(value.astype(np.float64), np.nan)
     try:
         return np.asarray(value)
@@ -181,10 +183,10 @@ def _read_row(item: Any, place: str) -> np.ndarray:
         raise ValueError(
             f"{place} can't be read as numbers of shape (n_steps, n_channels): {error}"
         ) from error
-    return _checked_numbers(array, place)
+    return checked_numbers(array, place)
 
 
-def _checked_numbers(array: np.ndarray, place: str) -> np.ndarray:
+def checked_numbers(array: np.ndarray, place: str) -> np.ndarray:
     """Return the array, objects turned into numbers; refuse text before numpy parses '1.5'."""
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {place} has dtype {array.dtype}.")
@@ -199,7 +201,7 @@ def _checked_numbers(array: np.ndarray, place: str) -> np.ndarray:
     if text is not None:
         raise TypeError(f"{_place_of(array, text, place)} must hold numbers. Got {text!r} instead.")
     try:
-        return array.astype(np.float64)
+        return np.where(pd.isna(array), np.nan, array).astype(np.float64)
     except OverflowError as error:
         raise ValueError(f"{place} has a number too large for a float: {error}.") from error
     except (TypeError, ValueError) as error:

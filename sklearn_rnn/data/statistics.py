@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -9,8 +10,6 @@ import numpy as np
 
 from sklearn_rnn.data.canonical import TrainingRows
 from sklearn_rnn.data.ragged import Ragged
-
-_CHUNK = 1 << 16  # steps looked at together: bounds the float64 copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +51,27 @@ def channel_statistics(sequences: Ragged, training: TrainingRows) -> ChannelStat
     for values, weight in _chunks(sequences, training):
         squares += weight @ np.nan_to_num(values - mean) ** 2
     scale = np.sqrt(squares / np.where(count > 0, count, 1.0))
-    # Rounding to float32 leaves a constant channel a spread of about 1e-7 of its mean.
-    scale[scale <= 1e-6 * np.abs(mean)] = 1.0
-    scale[scale == 0] = 1.0
+    scale = np.where(scale <= 1e-12 * np.abs(mean), 1.0, scale)  # constant but for rounding
+    _warn_of_lost_digits(mean, scale)
     return ChannelStatistics(mean, scale, has_missing)
+
+
+def _warn_of_lost_digits(mean: np.ndarray, scale: np.ndarray) -> None:
+    """Warn of a channel whose offset leaves float32 few digits for what varies."""
+    coarse = np.flatnonzero(scale < 16 * np.spacing(np.abs(mean).astype(np.float32)))
+    for channel in coarse:
+        warnings.warn(
+            f"Channel {channel} of X varies by {scale[channel]:.3g} around {mean[channel]:.3g}, "
+            "which float32 hardly resolves. Subtract an offset from it, such as its first value.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _chunks(sequences: Ragged, training: TrainingRows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the steps (float64) of some rows at a time and the weight of each step."""
-    lengths = sequences.lengths[training.rows]
-    chunk_of_row = np.cumsum(lengths) // _CHUNK
-    starts = np.flatnonzero(np.diff(chunk_of_row, prepend=-1))
-    for chosen in np.split(np.arange(len(lengths)), starts[1:]):
-        steps = sequences.steps_of(training.rows[chosen])
-        weight = np.repeat(training.weight[chosen], lengths[chosen])
-        yield sequences.values[steps].astype(np.float64), weight
+    weight_of_row = np.zeros(len(sequences))
+    weight_of_row[training.rows] = training.weight
+    for rows in sequences.row_chunks(training.rows):
+        weight = np.repeat(weight_of_row[rows], sequences.lengths[rows])
+        yield sequences.values[sequences.steps_of(rows)].astype(np.float64), weight

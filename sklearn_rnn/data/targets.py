@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -35,9 +35,19 @@ class Target(ABC):
     initial_outputs: np.ndarray
     """The best constant outputs, where the head's bias starts, shape (n_outputs,); after fit."""
 
+    @staticmethod
+    @abstractmethod
+    def check(y: np.ndarray, name: str = "y") -> np.ndarray:
+        """Return y if it is of this kind, else raise; messages call it by its name."""
+
+    @classmethod
+    @abstractmethod
+    def from_y(cls, y: np.ndarray) -> Self:
+        """Return the target for a checked y."""
+
     @abstractmethod
     def read(self, y: np.ndarray, name: str = "y") -> np.ndarray:
-        """Return y checked and as numbers, one row a sample; messages call it by its name."""
+        """Return a checked y as numbers, one row a sample."""
 
     @abstractmethod
     def fit(self, numbers: np.ndarray, weight: np.ndarray) -> None:
@@ -73,18 +83,29 @@ class ClassTarget(Target):
         self.classes = classes
         self.n_outputs = len(classes)
 
-    @classmethod
-    def from_y(cls, y: np.ndarray, name: str = "y") -> ClassTarget:
-        """Take the classes from y.
+    @staticmethod
+    def check(y: np.ndarray, name: str = "y") -> np.ndarray:
+        """Return y of shape (n_samples,), objects brought to their common type.
 
         Raises
         ------
         ValueError
-            If y has missing labels or is continuous.
+            If labels are missing or continuous.
+        TypeError
+            If labels are of types without a common order.
+        """
+        return _checked_labels(y, name)
+
+    @classmethod
+    def from_y(cls, y: np.ndarray) -> ClassTarget:
+        """Take the classes from y.
+
+        Raises
+        ------
         LabelError
             If it holds fewer than two classes.
         """
-        classes = np.unique(_checked_labels(y, name))
+        classes = np.unique(y)
         if len(classes) < 2:
             raise LabelError(
                 "The number of classes has to be greater than one; got 1 class: "
@@ -94,7 +115,6 @@ class ClassTarget(Target):
 
     def read(self, y: np.ndarray, name: str = "y") -> np.ndarray:
         """Return class indices, shape (n_samples,), int64."""
-        y = _checked_labels(y, name)
         indices = pd.Index(self.classes).get_indexer(pd.Index(y))
         unseen = np.flatnonzero(indices < 0)
         if len(unseen):
@@ -137,15 +157,26 @@ class NumberTarget(Target):
         self.n_outputs = n_outputs
         self.one_dimensional = one_dimensional
 
+    @staticmethod
+    def check(y: np.ndarray, name: str = "y") -> np.ndarray:
+        """Return y as float64, of shape (n_samples,) or (n_samples, n_outputs).
+
+        Raises
+        ------
+        ValueError
+            If a number is missing, infinite or above 1e100, or the shape is another.
+        TypeError
+            If y does not hold numbers.
+        """
+        return _checked_numbers(y, name)
+
     @classmethod
     def from_y(cls, y: np.ndarray) -> NumberTarget:
-        """Take the number of outputs from y of shape (n_samples,) or (n_samples, n_outputs)."""
-        y = _checked_numbers(y, "y")
+        """Take the number of outputs from y."""
         return cls(1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
 
     def read(self, y: np.ndarray, name: str = "y") -> np.ndarray:
         """Return float64 numbers of shape (n_samples, n_outputs)."""
-        y = _checked_numbers(y, name)
         columns = y.reshape(len(y), -1)
         if columns.shape[1] != self.n_outputs:
             raise ValueError(
@@ -187,6 +218,8 @@ def _checked_labels(y: np.ndarray, name: str) -> np.ndarray:
         y = y[:, 0]
     if y.ndim > 1:
         raise ValueError(f"{name} should be a 1d array, got an array of shape {y.shape} instead.")
+    if y.dtype.kind == "T":  # numpy's StringDType, which can't be sorted
+        y = y.astype(object)
     missing = np.flatnonzero(pd.isna(y))
     if len(missing):
         raise ValueError(
@@ -197,6 +230,8 @@ def _checked_labels(y: np.ndarray, name: str) -> np.ndarray:
         raise ValueError(f"Input {name} contains infinity: row {np.flatnonzero(np.isinf(y))[0]}.")
     if y.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {y.dtype}.")
+    if y.dtype == object and not any(isinstance(label, str) for label in y):
+        y = pd.Series(y).infer_objects().to_numpy()
     sorted_unique(y, name)
     check_classification_targets(y)
     return y
@@ -206,6 +241,9 @@ def _checked_numbers(y: np.ndarray, name: str) -> np.ndarray:
     if y.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {y.dtype}.")
     if y.dtype == object:
+        text = next((v for v in y.flat if isinstance(v, str | bytes)), None)
+        if text is not None:
+            raise TypeError(f"{name} must hold numbers. Got {text!r} instead.")
         try:
             y = np.where(pd.isna(y), np.nan, y).astype(np.float64)
         except (TypeError, ValueError) as error:

@@ -56,9 +56,8 @@ class BatchSource:
         self._target = torch.from_numpy(np.ascontiguousarray(target)).to(sequences.device)
         self._weight = torch.from_numpy(weight.astype(np.float32)).to(sequences.device)
 
-    @property
-    def n_batches(self) -> int:
-        """Batches an epoch of training."""
+    def __len__(self) -> int:
+        """Return the number of training batches an epoch."""
         return -(-len(self.rows) // self.batch_size)
 
     def __iter__(self) -> Iterator[SkorchBatch]:

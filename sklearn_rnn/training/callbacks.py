@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -76,13 +75,14 @@ class EarlyStopping(Callback):
     tol : float
     """
 
+    best_epoch_: int
+
     def __init__(self, patience: int, tol: float) -> None:
         self.patience = patience
         self.tol = tol
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Start counting."""
-        self.best_epoch_: int | None = None
         self._best_loss = self._reference_loss = np.inf
         self._epochs_without = 0
         self._best_weights: dict[str, torch.Tensor] = {}
@@ -116,11 +116,15 @@ class ProgressBar(Callback):
     ----------
     settings : str
     n_epochs : int
+    stopping : EarlyStopping or None
+        Told about at the end.
     """
 
-    def __init__(self, settings: str, n_epochs: int) -> None:
+    def __init__(self, settings: str, n_epochs: int, stopping: EarlyStopping | None) -> None:
         self.settings = settings
         self.n_epochs = n_epochs
+        self.stopping = stopping
+        self._bar: tqdm | None = None
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Print the settings and open the bar."""
@@ -133,13 +137,24 @@ class ProgressBar(Callback):
         shown = {
             k: f"{epoch[k]:.4g}" for k in ("train_loss", "valid_loss", "valid_score") if k in epoch
         }
+        assert self._bar is not None  # opened by on_train_begin
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
 
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Tell which weights were kept."""
+        self.close()
+        if self.stopping is not None:
+            print(
+                f"Trained {len(net.history)} epochs and kept the weights of epoch "
+                f"{self.stopping.best_epoch_}, of the lowest valid_loss."
+            )
+
     def close(self) -> None:
         """Close the bar, also after an error."""
-        self._bar.close()
-        del self._bar
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None
 
 
 def are_callbacks(value: Any) -> bool:
@@ -150,17 +165,12 @@ def are_callbacks(value: Any) -> bool:
 def fit_callbacks(
     target: Target,
     *,
-    user: list[Any] | None,
     gradient_clip: float | None,
     schedule: Callback | None,
     stopping: EarlyStopping | None,
     progress: ProgressBar | None,
-) -> list[Any]:
-    """Return the callbacks of a fit in the order they are called.
-
-    A user's callbacks are copied, since skorch changes them in place.
-    """
+) -> list[Callback]:
+    """Return the library's own callbacks of a fit, in the order they are called."""
     clipping = None if gradient_clip is None else GradientNormClipping(gradient_clip)
-    before = [ValidationScore(target), DivergenceCheck(), clipping, schedule]
-    copies = [deepcopy(callback) for callback in user or []]
-    return [callback for callback in [*before, *copies, stopping, progress] if callback is not None]
+    callbacks = [ValidationScore(target), DivergenceCheck(), clipping, schedule, stopping, progress]
+    return [callback for callback in callbacks if callback is not None]

@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer, PassthroughScoring
+from skorch.callbacks import Callback, EpochTimer, PassthroughScoring
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sklearn_rnn.training.batches import BatchSource
+from sklearn_rnn.training.callbacks import ProgressBar
 from sklearn_rnn.training.losses import LOSSES
 from sklearn_rnn.training.schedules import OPTIMIZERS, optimizer_options
 
@@ -72,20 +73,21 @@ class RecurrentNet(NeuralNet):
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt as interrupt:
-                if not _was_raised_by_code(interrupt.__traceback__):
+                if not _was_raised_by_callback(interrupt.__traceback__):
                     raise
                 self.stop_requested = True
         if self.stop_requested and method_name == "on_epoch_end":
             raise StopTraining
 
 
-def _was_raised_by_code(traceback: TracebackType | None) -> bool:
-    """Tell a ``raise`` statement from a signal, which strikes at any instruction."""
+def _was_raised_by_callback(traceback: TracebackType | None) -> bool:
+    """Tell a callback's ``raise`` statement from a signal, which strikes at any instruction."""
     assert traceback is not None
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
     instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
-    return dis.opname[instruction] == "RAISE_VARARGS"
+    is_raise = dis.opname[instruction] == "RAISE_VARARGS"
+    return is_raise and isinstance(traceback.tb_frame.f_locals.get("self"), Callback)
 
 
 def make_net(
@@ -101,14 +103,15 @@ def make_net(
         module,
         criterion=LOSSES[loss],
         optimizer=optimizer,
-        optimizer__weight_decay=0.0,
         optimizer__param_groups=[("*bias*", {"weight_decay": 0.0})],
         train_split=None,
         device=str(device),
         verbose=0,
         **{f"optimizer__{k}": v for k, v in optimizer_options(optimizer).items()},
     )
-    return net.initialize()
+    net.initialize()
+    net.module = type(module)  # or a pickle would hold the network twice
+    return net
 
 
 def train(
@@ -116,7 +119,8 @@ def train(
     training: BatchSource,
     validation: BatchSource | None,
     n_epochs: int,
-    callbacks: list[Any],
+    own_callbacks: list[Callback],
+    user_callbacks: list[Callback],
     *,
     lr: float,
     weight_decay: float,
@@ -125,23 +129,36 @@ def train(
 
     Unlike ``net.fit`` this lets Ctrl-C through: the caller decides what remains of the attempt.
     """
-    net.callbacks = callbacks
+    net.callbacks = [*own_callbacks, *user_callbacks]
     net.initialize_callbacks()
     net.stop_requested = False
     net.lr = lr
     for group in net.optimizer_.param_groups:  # a schedule may have lowered it before
         group["lr"] = lr
         group.pop("initial_lr", None)
-    net.optimizer_.param_groups[-1]["weight_decay"] = weight_decay  # all but the biases
+    if "weight_decay" in net.optimizer_.defaults:
+        net.optimizer_.param_groups[-1]["weight_decay"] = weight_decay  # all but the biases
     try:
         net.notify("on_train_begin", X=training, y=validation)
         with suppress(StopTraining):
             net.fit_loop(training, validation, epochs=n_epochs)
         net.notify("on_train_end", X=training, y=validation)
     finally:
-        for _, callback in net.callbacks_:
-            if hasattr(callback, "close"):
+        for callback in own_callbacks:
+            if isinstance(callback, ProgressBar):
                 callback.close()
+    _tidy(net, user_callbacks)
+
+
+def _tidy(net: RecurrentNet, user_callbacks: list[Callback]) -> None:
+    """Leave what prediction and further training need: pickles stay small and free of a device."""
     net.module_.eval()
-    for epoch in net.history:  # the epoch's means stay; thousands of batches would only be pickled
+    net.optimizer_.zero_grad(set_to_none=True)
+    net.callbacks = user_callbacks
+    net.callbacks_ = [
+        (name, callback)
+        for name, callback in net.callbacks_
+        if any(callback is kept for kept in user_callbacks)
+    ]
+    for epoch in net.history:  # the epoch's means stay
         epoch["batches"] = []

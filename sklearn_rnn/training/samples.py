@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from sklearn_rnn.data.batching import DeviceSequences
 from sklearn_rnn.data.canonical import TrainingRows
@@ -41,9 +43,12 @@ class Samples:
     def split(self, fraction: float, seed: int) -> tuple[TrainingRows, TrainingRows]:
         """Return training rows and held-out rows.
 
-        Rows with equal sequences stay together, so that no sequence is both learned and judged by.
+        Rows with equal sequences stay together, so that no sequence is both learned and judged by;
+        groups that share one stay together too.
         """
-        group = self.rows.x_group if self.group is None else self.group[self.rows.rows]
+        group = self.rows.x_group
+        if self.group is not None:
+            group = _united(group, self.group[self.rows.rows])
         strata = self.target.strata(self.numbers[self.rows.rows])
         held_out = holdout(fraction, seed, group, strata)
         return self.rows.take(~held_out), self.rows.take(held_out)
@@ -71,7 +76,8 @@ class Samples:
             self._on_device = DeviceSequences(self.sequences, self.device)
         weight_of_copy = rows.weight / rows.copies * factor
         weight = np.zeros(len(self.sequences))
-        weight[rows.rows] = weight_of_copy / np.average(weight_of_copy, weights=rows.copies)
+        mean = np.average(weight_of_copy, weights=rows.copies)
+        weight[rows.rows] = weight_of_copy / (mean or 1.0)  # 0 if no class here has any weight
         return BatchSource(
             self._on_device,
             self.target.encode(self.numbers),
@@ -80,3 +86,10 @@ class Samples:
             batch_size,
             order,
         )
+
+
+def _united(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a grouping of the rows in which rows that are together in a or in b are together."""
+    n_a, n_b = int(a.max()) + 1, int(b.max()) + 1
+    edges = coo_array((np.ones(len(a)), (a, n_a + b)), shape=(n_a + n_b, n_a + n_b))
+    return connected_components(edges, directed=False)[1][a]

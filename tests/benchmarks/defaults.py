@@ -1,6 +1,9 @@
 """Choose defaults by cross-validation on training splits; test splits are not touched.
 
-Usage: python -m tests.benchmarks.defaults results.csv
+Usage::
+
+    python -m tests.benchmarks.defaults results.csv [candidate ...]
+    python -m tests.benchmarks.defaults table results.csv > docs/defaults_table.csv
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import time
 
 import numpy as np
 import torch
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 from sklearn_rnn import RNNClassifier, RNNRegressor
 from tests.benchmarks.data_sets import CLASSIFICATION, REGRESSION, load
@@ -22,6 +25,7 @@ BASE = {
     "bidirectional": True,
     "pooling": "max",
     "dropout": 0.3,
+    "recurrent_dropout": 0.2,
     "lr": 3e-3,
     "lr_schedule": "cosine",
     "max_epochs": 100,
@@ -31,49 +35,73 @@ BASE = {
 CANDIDATES = {
     "base": {},
     "concat pooling": {"pooling": "concat"},
-    "dropout 0.5": {"dropout": 0.5},
-    "weight decay 1": {"weight_decay": 1.0},
+    "concat pooling, no recurrent dropout": {"pooling": "concat", "recurrent_dropout": 0.0},
+    "concat pooling, batches of 32": {"pooling": "concat", "batch_size": 32},
+    "no recurrent dropout": {"recurrent_dropout": 0.0},
     "no dropout": {"dropout": 0.0},
     "one direction": {"bidirectional": False},
-    "lr 1e-3": {"lr": 1e-3},
     "batches of 32": {"batch_size": 32},
+    "lr 1e-3": {"lr": 1e-3},
+    "dropout 0.5": {"dropout": 0.5},
     "attention pooling": {"pooling": "attention"},
     "last pooling": {"pooling": "last"},
     "mean pooling": {"pooling": "mean"},
-    "early stopping": {"early_stopping": True},
-    "onecycle": {"lr_schedule": "onecycle"},
     "lr 1e-2": {"lr": 1e-2},
-    "hidden 128": {"hidden_size": 128},
     "two layers": {"num_layers": 2},
+    "hidden 128": {"hidden_size": 128},
 }
+N_SPLITS, N_REPEATS = 3, 2
 
 
-def cross_validate(name, options, n_splits=3):
+def cross_validate(name, options):
     """Return mean score, its standard error and mean seconds of a fit."""
     X, y = load(name, "train")
     is_regression = name in REGRESSION
     estimator_class = RNNRegressor if is_regression else RNNClassifier
-    splitter = (KFold if is_regression else StratifiedKFold)(n_splits, shuffle=True, random_state=0)
+    splitter = RepeatedKFold if is_regression else RepeatedStratifiedKFold
+    splits = splitter(n_splits=N_SPLITS, n_repeats=N_REPEATS, random_state=0)
     scores, seconds = [], []
-    for fold, (train, test) in enumerate(splitter.split(np.zeros(len(X)), y)):
+    for fold, (train, test) in enumerate(splits.split(np.zeros(len(X)), y)):
         started = time.perf_counter()
         estimator = estimator_class(random_state=fold, **BASE | options)
         estimator.fit([X[i] for i in train], y[train])
         seconds.append(time.perf_counter() - started)
         scores.append(estimator.score([X[i] for i in test], y[test]))
-    return np.mean(scores), np.std(scores) / n_splits**0.5, np.mean(seconds)
+    return np.mean(scores), np.std(scores) / len(scores) ** 0.5, np.mean(seconds)
 
 
-if __name__ == "__main__":
+def main(path, labels):
+    """Measure candidates and append a row for each data set; rows that are there are kept."""
     torch.set_num_threads(1)
-    with open(sys.argv[1], "a+", newline="") as file:  # goes on where it was stopped
+    with open(path, "a+", newline="") as file:
         file.seek(0)
         done = {(row[0], row[1]) for row in csv.reader(file)}
         writer = csv.writer(file)
-        for label, options in CANDIDATES.items():
+        for label in labels or CANDIDATES:
             for name in CLASSIFICATION + REGRESSION:
-                if (label, name) in done:
-                    continue
-                mean, error, seconds = cross_validate(name, options)
-                writer.writerow([label, name, f"{mean:.4f}", f"{error:.4f}", f"{seconds:.1f}"])
-                file.flush()
+                if (label, name) not in done:
+                    mean, error, seconds = cross_validate(name, CANDIDATES[label])
+                    writer.writerow([label, name, f"{mean:.4f}", f"{error:.4f}", f"{seconds:.1f}"])
+                    file.flush()
+
+
+def print_table(path):
+    """Print a line for each candidate: its mean score and its score on each data set."""
+    scores = {}
+    with open(path, newline="") as file:
+        for label, name, mean, error, _ in csv.reader(file):
+            scores.setdefault(label, {})[name] = (float(mean), float(error))
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    names = list(scores["base"])
+    writer.writerow(["", "mean", *names])
+    for label, row in scores.items():
+        mean = np.mean([row[name][0] for name in names])
+        cells = [f"{row[name][0]:.3f} ± {row[name][1]:.3f}" for name in names]
+        writer.writerow([label, f"{mean:.3f}", *cells])
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "table":
+        print_table(sys.argv[2])
+    else:
+        main(sys.argv[1], sys.argv[2:])
