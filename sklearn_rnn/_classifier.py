@@ -30,7 +30,138 @@ def _checked_classes(classes: Any) -> np.ndarray:
 
 
 class RNNClassifier(ClassifierMixin, BaseRecurrent):
-    """PLACEHOLDER."""
+    """Recurrent network that gives each sequence one label.
+
+    Sequences may differ in length; padding never changes a prediction. A recurrent cell (LSTM [1]_,
+    GRU [2]_ or a plain RNN) reads the steps, a pooling makes one vector of them, and a linear layer
+    the log-odds of the classes, fitted by cross-entropy.
+
+    Parameters
+    ----------
+    cell : {"lstm", "gru", "rnn"} or subclass of Cell, default="lstm"
+        What is carried through time: "rnn" is Elman's cell with tanh, "gru" and "lstm" are the
+        gated cells that remember longer. A class derived from
+        :class:`sklearn_rnn.nn.cells.Cell` adds one of your own.
+    hidden_size : int, default=64
+        Units of the state, in each layer and direction.
+    num_layers : int, default=1
+        Layers; each reads all outputs of the one below.
+    bidirectional : bool, default=True
+        Also read each sequence from its end. Turn it off to see only the past at each step.
+    pooling : {"last", "mean", "max", "concat", "attention"} or subclass of Pooling, \
+            default="max"
+        How the outputs of all steps become one vector: the last one, their mean or maximum, these
+        three side by side ("concat"), or a mean with learned weights ("attention").
+    dropout : float in [0, 1), default=0.3
+        Share of units zeroed in training, between layers and on the pooled vector. Between layers
+        one mask holds for all steps of a sequence [3]_.
+    recurrent_dropout : float in [0, 1), default=0.2
+        Share of recurrent weights zeroed in training, one mask for all steps of a batch [4]_.
+    standardize : bool, default=True
+        Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
+    lr : float, default=3e-3
+        Learning rate; the highest one where a schedule changes it.
+    max_epochs : int, default=100
+        Passes over the training rows.
+    batch_size : int or "auto", default="auto"
+        Sequences an update. Batches hold sequences of like length. "auto" takes 32, or fewer (but
+        at least 4) where an epoch would have less than 8 updates.
+    optimizer : {"adamw", "adam", "rmsprop", "sgd"} or torch Optimizer class, default="adamw"
+        What turns gradients into updates [5]_.
+    weight_decay : float, default=0.01
+        How strongly the optimizer draws weights, but not biases, to zero.
+    lr_schedule : {"cosine", "onecycle"} or None, default="cosine"
+        How ``lr`` changes over the updates: a cosine down to zero, first up and then down
+        ("onecycle", [6]_), or not at all.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient; a larger one is scaled down [7]_.
+    early_stopping : bool, default=False
+        Hold out ``validation_fraction`` of the rows (stratified by class, whole groups, equal
+        sequences together) unless ``fit`` gets ``X_val``; stop when the loss there no longer falls;
+        keep the weights of the best epoch.
+    validation_fraction : float in (0, 1), default=0.1
+        Only used when ``early_stopping=True`` and ``fit`` gets no ``X_val``.
+    n_iter_no_change : int, default=10
+        Epochs without a better validation loss to stop after. Only used when
+        ``early_stopping=True``.
+    tol : float, default=1e-4
+        By how much a validation loss must be lower to count as better. Only used when
+        ``early_stopping=True``.
+    class_weight : dict, "balanced" or None, default=None
+        What the loss of a class's rows is multiplied by; "balanced" makes classes count equally.
+    callbacks : list of skorch callbacks or None, default=None
+        Instances; they are copied. One that stops training, as
+        ``skorch.callbacks.EarlyStopping``, does so after all have seen the epoch.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the last fit, ``max_epochs`` more, instead of starting anew.
+    device : str or torch.device, default="auto"
+        "auto" takes a CUDA device if there is one, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        An int makes fits repeat bit for bit on one number of threads. The global generators of
+        numpy and torch are neither read nor moved.
+    verbose : int, default=0
+        1 prints the settings and shows a progress bar with losses and time.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    n_features_in_ : int
+        Channels; for a 2-D X or a frame the number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if X was a frame whose columns are all strings.
+    net_ : skorch.NeuralNet
+        The fitted net; ``net_.module_`` is the torch module, which takes raw data.
+    history_ : pandas.DataFrame
+        A row an epoch: ``epoch``, ``train_loss``, ``lr``, ``dur`` (seconds) and, with validation
+        data, ``valid_loss`` and ``valid_score``.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    validation_scores_ : list of float or None
+        Accuracy on the validation data after each epoch.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch, from 1, whose weights were kept: with ``early_stopping=True`` that of the lowest
+        validation loss, else the last.
+
+    See Also
+    --------
+    RNNRegressor : The same network for numbers.
+
+    Notes
+    -----
+    An integer sample weight is the same as repeating the row and the order of the rows does not
+    change the fitted model, to the bit: equal rows are merged and rows are ordered by their content
+    before they are shuffled.
+
+    References
+    ----------
+    .. [1] Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9.
+    .. [2] Cho, K. et al. (2014). Learning phrase representations using RNN encoder-decoder. EMNLP.
+    .. [3] Gal, Y. and Ghahramani, Z. (2016). A theoretically grounded application of dropout in
+           recurrent neural networks. NeurIPS.
+    .. [4] Merity, S., Keskar, N. and Socher, R. (2018). Regularizing and optimizing LSTM language
+           models. ICLR.
+    .. [5] Loshchilov, I. and Hutter, F. (2019). Decoupled weight decay regularization. ICLR.
+    .. [6] Smith, L. and Topin, N. (2019). Super-convergence: very fast training of neural networks
+           using large learning rates. SPIE.
+    .. [7] Pascanu, R., Mikolov, T. and Bengio, Y. (2013). On the difficulty of training recurrent
+           neural networks. ICML.
+
+    Examples
+    --------
+    Does a sequence drift up or down?
+
+    >>> import numpy as np
+    >>> from sklearn_rnn import RNNClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=n).cumsum() for n in rng.integers(5, 30, size=80)]
+    >>> y = ["up" if x[-1] > x[0] else "down" for x in X]
+    >>> model = RNNClassifier(hidden_size=16, max_epochs=25, lr=0.01, random_state=0).fit(X, y)
+    >>> model.predict([[0.0, 0.5, 1.5, 2.0, 2.5, 3.5], [3.0, 2.0, 1.0, 0.0, -1.0]])
+    array(['up', 'down'], dtype='<U4')
+    """
 
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
         "class_weight": one_of(["balanced"])
