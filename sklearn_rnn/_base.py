@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_rnn._device import device_of, is_device
 from sklearn_rnn._params import (
     Rule,
     a_bool,
@@ -47,8 +48,9 @@ from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.nn.inputs import NumericInput
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
 from sklearn_rnn.training.batches import BatchSource, auto_batch_size
-from sklearn_rnn.training.callbacks import EarlyStopping, ProgressBar, are_callbacks, fit_callbacks
+from sklearn_rnn.training.callbacks import EarlyStopping, are_callbacks, fit_callbacks
 from sklearn_rnn.training.net import make_net, train
+from sklearn_rnn.training.progress import ProgressBar, settings_line
 from sklearn_rnn.training.samples import Samples
 from sklearn_rnn.training.schedules import OPTIMIZERS, SCHEDULES
 
@@ -63,22 +65,6 @@ _NETWORK = (
 )
 _SETTLED = (*_NETWORK, "standardize", "optimizer", "device")  # by the first fit
 _NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
-
-
-def _device(device: str | torch.device) -> torch.device:
-    if isinstance(device, str) and device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
-
-
-def _is_device(value: Any) -> bool:
-    """Tell whether tensors can be put there."""
-    if not isinstance(value, str | torch.device):
-        return False
-    try:
-        return torch.empty(0, device=_device(value)).device.type != "meta"
-    except (RuntimeError, AssertionError):  # unknown name; no such device here
-        return False
 
 
 class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
@@ -111,7 +97,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "tol": a_number("[0, inf)"),
         "callbacks": that("a list of skorch callbacks", are_callbacks) | none(),
         "warm_start": a_bool(),
-        "device": that("'auto' or a torch device such as 'cpu' or 'cuda:0'", _is_device),
+        "device": that("'auto' or a torch device that is here, as 'cpu'", is_device),
         "random_state": an_int(0) | an_instance(np.random.RandomState, "a RandomState") | none(),
         "verbose": an_int(0) | a_bool(),
     }
@@ -327,7 +313,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             target = self._target
         early_stopping = self.early_stopping and not one_epoch
         splitting = early_stopping and X_val is None
-        device = torch.device(self.net_.device) if continued else _device(self.device)
+        device = torch.device(self.net_.device) if continued else device_of(self.device)
         samples = self._read_samples(
             X,
             y,
@@ -366,7 +352,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             gradient_clip=self.gradient_clip,
             schedule=schedule and schedule(self.lr, n_epochs * len(source)),
             stopping=stopping,
-            progress=ProgressBar(self._settings(samples, source, net), n_epochs, stopping)
+            progress=ProgressBar(settings_line(self, samples, source, net), n_epochs, stopping)
             if self.verbose and not one_epoch
             else None,
         )
@@ -483,22 +469,6 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 "training goes on with the same network. Change it back, or set "
                 "warm_start=False and fit anew."
             )
-
-    def _settings(self, samples: Samples, source: BatchSource, net: Any) -> str:
-        lengths = samples.sequences.lengths
-        cell, pooling, optimizer = (
-            name if isinstance(name, str) else name.__name__
-            for name in (self.cell, self.pooling, self.optimizer)
-        )
-        n_weights = sum(p.numel() for p in net.module_.parameters())
-        return (
-            f"{type(self).__name__}: {cell}, {self.num_layers} layer(s) of {self.hidden_size} "
-            f"units{', both directions' if self.bidirectional else ''}, {pooling} pooling, "
-            f"{n_weights:,} weights; {len(lengths):,} sequences of {lengths.min()}-{lengths.max()} "
-            f"steps, {samples.sequences.n_channels} channel(s); batches of {source.batch_size}, "
-            f"{optimizer}, lr {self.lr:g}, schedule {self.lr_schedule}; on {samples.device}, "
-            f"random_state={self.random_state}"
-        )
 
     @contextmanager
     def _unchanged_on_failure(self) -> Iterator[None]:

@@ -146,52 +146,6 @@ def test_validation_data_is_measured_and_not_learned_from(sequences):
     assert model.best_epoch_ == model.n_iter_ == 3
 
 
-def test_holdout_keeps_the_shares_of_the_classes():
-    strata = np.repeat([0, 1, 2], [60, 30, 10])
-    held_out = holdout(0.2, 0, np.arange(100), strata)
-    assert np.bincount(strata[held_out]).tolist() == [12, 6, 2]
-    np.testing.assert_array_equal(held_out, holdout(0.2, 0, np.arange(100), strata))
-    assert (held_out != holdout(0.2, 1, np.arange(100), strata)).any()
-
-
-def test_holdout_keeps_a_class_of_one_row_in_training():
-    strata = np.append(np.repeat([0, 1], 20), 2)
-    assert not holdout(0.2, 0, np.arange(41), strata)[-1]
-
-
-def test_holdout_of_few_rows_has_one_of_each_class():
-    strata = np.arange(24) % 4
-    assert sorted(strata[holdout(0.1, 0, np.arange(24), strata)]) == [0, 1, 2, 3]
-
-
-@pytest.mark.parametrize("strata", [None, np.arange(100) // 5 % 2])
-def test_holdout_splits_no_group(strata):
-    groups = np.arange(100) // 5
-    held_out = holdout(0.2, 0, groups, strata)
-    assert held_out.sum() == 20
-    assert not set(groups[held_out]) & set(groups[~held_out])
-
-
-@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.4, 0.9])
-def test_holdout_meets_the_fraction_as_far_as_groups_allow(fraction):
-    groups, strata = np.arange(240) // 3, np.arange(240) % 2
-    assert abs(holdout(fraction, 0, groups, strata).mean() - fraction) < 0.02
-    assert abs(holdout(fraction, 0, np.arange(240), strata).mean() - fraction) < 0.01
-
-
-def test_holdout_of_few_groups_takes_one_at_least():
-    groups, strata = np.arange(24) // 3, np.arange(24) // 3 % 2
-    held_out = holdout(0.1, 0, groups, strata)
-    assert held_out.sum() == 3
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_holdout_never_takes_the_last_group_of_a_class(seed):
-    groups = np.arange(40) // 4
-    strata = np.where(groups == 7, 1, 0)
-    assert not holdout(0.4, seed, groups, strata)[groups == 7].any()
-
-
 def test_one_sequence_under_two_labels_does_not_upset_the_split():
     X, _ = make_sequences(36)
     y = np.arange(36) % 9
@@ -346,6 +300,15 @@ def test_skorch_early_stopping_callback_ends_training_after_all_saw_the_epoch(se
 # -- interruption and divergence ------------------------------------------------------------------
 
 
+@pytest.fixture
+def _ctrl_c():
+    """Let SIGINT raise KeyboardInterrupt, which a process in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
 def test_ctrl_c_leaves_an_unfitted_estimator_unfitted(sequences):
     model = RNNClassifier(callbacks=[Recorder(stop_after=2)], **QUICK)
     before = dict(vars(model))
@@ -354,6 +317,7 @@ def test_ctrl_c_leaves_an_unfitted_estimator_unfitted(sequences):
     assert vars(model) == before
 
 
+@pytest.mark.usefixtures("_ctrl_c")
 @pytest.mark.parametrize("warm_start", [False, True])
 def test_ctrl_c_leaves_a_fitted_estimator_as_it_was(sequences, warm_start):
     X, y = sequences

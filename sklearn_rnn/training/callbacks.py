@@ -1,14 +1,12 @@
-"""skorch callbacks of every fit: validation score, divergence, early stopping, progress."""
+"""skorch callbacks of every fit: validation score, divergence, early stopping."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 import torch
 from skorch.callbacks import Callback, GradientNormClipping
-from tqdm.auto import tqdm
 
 from sklearn_rnn.data.targets import Target
 
@@ -109,54 +107,6 @@ class EarlyStopping(Callback):
         self._best_weights = {}
 
 
-class ProgressBar(Callback):
-    """One line of settings, then a bar over epochs with losses, score and time.
-
-    Parameters
-    ----------
-    settings : str
-    n_epochs : int
-    stopping : EarlyStopping or None
-        Told about at the end.
-    """
-
-    def __init__(self, settings: str, n_epochs: int, stopping: EarlyStopping | None) -> None:
-        self.settings = settings
-        self.n_epochs = n_epochs
-        self.stopping = stopping
-        self._bar: tqdm | None = None
-
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Print the settings and open the bar."""
-        print(self.settings)
-        self._bar = tqdm(total=self.n_epochs, unit="epoch", file=sys.stdout)
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Move the bar."""
-        epoch = net.history[-1]
-        shown = {
-            k: f"{epoch[k]:.4g}" for k in ("train_loss", "valid_loss", "valid_score") if k in epoch
-        }
-        assert self._bar is not None  # opened by on_train_begin
-        self._bar.set_postfix(shown, refresh=False)
-        self._bar.update()
-
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        """Tell which weights were kept."""
-        self.close()
-        if self.stopping is not None:
-            print(
-                f"Trained {len(net.history)} epochs and kept the weights of epoch "
-                f"{self.stopping.best_epoch_}, of the lowest valid_loss."
-            )
-
-    def close(self) -> None:
-        """Close the bar, also after an error."""
-        if self._bar is not None:
-            self._bar.close()
-        self._bar = None
-
-
 def are_callbacks(value: Any) -> bool:
     """Tell whether a value is a list of skorch callbacks, not of their classes."""
     return isinstance(value, list | tuple) and all(isinstance(cb, Callback) for cb in value)
@@ -168,7 +118,7 @@ def fit_callbacks(
     gradient_clip: float | None,
     schedule: Callback | None,
     stopping: EarlyStopping | None,
-    progress: ProgressBar | None,
+    progress: Callback | None,
 ) -> list[Callback]:
     """Return the library's own callbacks of a fit, in the order they are called."""
     clipping = None if gradient_clip is None else GradientNormClipping(gradient_clip)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sklearn_rnn.training.batches import BatchSource
-from sklearn_rnn.training.callbacks import ProgressBar
 from sklearn_rnn.training.losses import LOSSES
+from sklearn_rnn.training.progress import ProgressBar
 from sklearn_rnn.training.schedules import OPTIMIZERS, optimizer_options
 
 
