@@ -108,7 +108,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         The labels, sorted.
     n_features_in_ : int
         Channels; for a 2-D X or a frame the number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_columns,)
         Column names, if X was a frame whose columns are all strings.
     net_ : skorch.NeuralNet
         The fitted net; ``net_.module_`` is the torch module, which takes raw data.
