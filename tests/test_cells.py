@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sklearn_rnn._random import generator
-from sklearn_rnn.nn.cells import CELLS
+from sklearn_rnn.nn.cells import CELLS, CellWeights
 from sklearn_rnn.nn.recurrence import Recurrence
 
 TORCH = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
@@ -71,12 +71,78 @@ def test_scan_matches_hand_unrolled_equations(cell):
         np.testing.assert_allclose(outputs[:, b], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_scan_matches_step_by_step(cell):
+WAYS = [
+    (cell, way)
+    for cell in CELLS
+    for way in ("scan", "scan_kernel", "scan_through_time")
+    if way != "scan_through_time" or CELLS[cell].through_time is not None
+]
+
+
+def results(scan, x, state, weights):
+    """Return outputs, last state and all gradients of one way through time."""
+    leaves = [t.detach().clone().requires_grad_() for t in (x, *state, *weights)]
+    x, state = leaves[0], tuple(leaves[1 : 1 + len(state)])
+    outputs, last = scan(x, state, CellWeights(*leaves[1 + len(state) :]))
+    loss = (outputs * torch.arange(outputs.numel()).view_as(outputs).cos()).sum()
+    (loss + sum((s * s).sum() for s in last)).backward()
+    return [outputs, *last, *(t.grad for t in leaves)]
+
+
+@pytest.mark.parametrize(("cell", "way"), WAYS)
+@pytest.mark.parametrize("n_steps", [1, 7])
+def test_every_way_through_time_gives_the_same_numbers(cell, way, n_steps):
+    recurrence = random_recurrence(cell)
+    x, _ = random_input(n_steps)
+    state = tuple(torch.randn(4, 5, generator=generator(s)) for s in range(CELLS[cell].n_states))
+    weights = recurrence.weights(0, "")
+    stepwise = results(recurrence.cell.scan_steps, x, state, weights)
+    for ours, expected in zip(
+        results(getattr(recurrence.cell, way), x, state, weights), stepwise, strict=True
+    ):
+        torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_long_gradients_are_exact(cell):
+    """Rounding of single steps must not add up over many: float64 is the judge."""
+    recurrence = Recurrence(cell, 3, 32, generator=generator(0))
+    x = torch.randn(500, 6, 3, generator=generator(1))
+    arguments = x, (torch.zeros(6, 32),), recurrence.weights(0, "")
+    ours = results(recurrence.cell.scan_through_time, *arguments)
+    x, (state,), weights = arguments
+    weights = CellWeights(*(w.double() for w in weights))
+    exact = results(recurrence.cell.scan_kernel, x.double(), (state.double(),), weights)
+    for a, b in zip(ours, exact, strict=True):
+        scale = b.abs().max()
+        torch.testing.assert_close(a / scale, (b / scale).float(), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_input_that_needs_no_gradient_gets_none(cell):
     recurrence = random_recurrence(cell)
     x, lengths = random_input()
-    stepwise = super(type(recurrence.cell), recurrence.cell).scan(x, recurrence.weights(0, ""))
-    torch.testing.assert_close(recurrence(x, lengths), stepwise, atol=1e-6, rtol=0)
+    recurrence(x, lengths).sum().backward()
+    assert x.grad is None
+    assert recurrence.weight_ih_l0.grad is not None
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_second_derivatives_are_refused(cell):
+    recurrence = random_recurrence(cell)
+    x, lengths = random_input()
+    loss = recurrence(x, lengths).sum()
+    with pytest.raises(NotImplementedError, match=r"gradient of a gradient .* torch.nn.GRU"):
+        torch.autograd.grad(loss, recurrence.weight_hh_l0, create_graph=True)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_backward_can_run_twice_on_a_kept_graph(cell):
+    recurrence = random_recurrence(cell)
+    x, lengths = random_input()
+    loss = recurrence(x, lengths).square().sum()
+    first = torch.autograd.grad(loss, recurrence.weight_hh_l0, retain_graph=True)
+    torch.testing.assert_close(torch.autograd.grad(loss, recurrence.weight_hh_l0), first)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])

@@ -1,18 +1,21 @@
 """The recurrent cells: one class a cell, one place to add another.
 
 A cell says how many gates its stacked weights hold and how one step is computed. That alone makes
-it usable; :meth:`Cell.scan` then walks through time with it. A cell that torch has a fused kernel
-for overrides :meth:`Cell.scan`. To add a cell, write the class and enter it in :data:`CELLS`.
+it usable; :meth:`Cell.scan` then walks through time with it. A cell may name faster ways to do so.
+To add a cell, write the class and enter it in :data:`CELLS`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
+
+from sklearn_rnn.nn.bptt import GRUThroughTime, RNNThroughTime
 
 
 class CellWeights(NamedTuple):
@@ -37,6 +40,10 @@ class Cell(ABC):
 
     n_gates: ClassVar[int]
     n_states: ClassVar[int] = 1
+    kernel: ClassVar[Callable[..., Any] | None] = None
+    """torch's fused kernel of this cell, if there is one."""
+    through_time: ClassVar[type[torch.autograd.Function] | None] = None
+    """Backpropagation through time written out, if that is faster than the kernel on CPU."""
 
     def initialize_bias(self, weights: CellWeights) -> None:
         """Fill the biases in place; zero unless the cell knows better."""
@@ -52,34 +59,67 @@ class Cell(ABC):
         zeros = weights.weight_hh.new_zeros(batch, weights.hidden_size)
         return (zeros,) * self.n_states
 
-    def scan(self, x: Tensor, weights: CellWeights) -> Tensor:
-        """Return the outputs of all steps.
+    def scan(self, x: Tensor, state: State, weights: CellWeights) -> tuple[Tensor, State]:
+        """Return the outputs of all steps and the state after the last, the fastest way there is.
+
+        This is the one place that chooses between the ways; they give the same numbers.
 
         Parameters
         ----------
         x : Tensor of shape (time, batch, input)
+        state : tuple of Tensor of shape (batch, hidden)
 
         Returns
         -------
-        Tensor of shape (time, batch, hidden)
+        outputs : Tensor of shape (time, batch, hidden)
+        state : tuple of Tensor of shape (batch, hidden)
         """
-        state = self.initial_state(x.shape[1], weights)
+        if self.through_time is not None and x.device.type == "cpu":
+            return self.scan_through_time(x, state, weights)
+        if self.kernel is not None:
+            return self.scan_kernel(x, state, weights)
+        return self.scan_steps(x, state, weights)
+
+    def scan_steps(self, x: Tensor, state: State, weights: CellWeights) -> tuple[Tensor, State]:
+        """Scan by :meth:`step`, each differentiated by autograd: any cell, slowly."""
         outputs = []
         for x_t in x.unbind(0):
             state = self.step(x_t, state, weights)
             outputs.append(state[0])
-        return torch.stack(outputs)
+        return torch.stack(outputs), state
 
-    def _fused(self, x: Tensor, weights: CellWeights) -> tuple[Tensor, tuple[Tensor, ...], list]:
-        """Return the arguments that torch's fused one-layer, one-direction kernels share."""
-        state = tuple(s[None] for s in self.initial_state(x.shape[1], weights))
-        return x, state, list(weights)
+    def scan_kernel(self, x: Tensor, state: State, weights: CellWeights) -> tuple[Tensor, State]:
+        """Scan by torch's kernel of one layer and direction: cuDNN, or oneDNN for the LSTM."""
+        assert self.kernel is not None
+        first = tuple(s[None] for s in state)
+        outputs, *last = self.kernel(
+            x,
+            first if self.n_states > 1 else first[0],
+            list(weights),
+            True,  # has biases
+            1,  # layer
+            0.0,  # dropout
+            torch.is_grad_enabled(),
+            False,  # one direction
+            False,  # time comes first
+        )
+        return outputs, tuple(s[0] for s in last)
+
+    def scan_through_time(
+        self, x: Tensor, state: State, weights: CellWeights
+    ) -> tuple[Tensor, State]:
+        """Scan by backpropagation through time written out."""
+        assert self.through_time is not None
+        outputs = self.through_time.apply(x, *state, *weights)
+        return outputs, (outputs[-1],)
 
 
 class RNN(Cell):
     """Mix input and last state, squash: Elman's cell with tanh."""
 
     n_gates = 1
+    kernel = staticmethod(torch._VF.rnn_tanh)
+    through_time = RNNThroughTime
 
     def step(self, x: Tensor, state: State, weights: CellWeights) -> State:
         """``s = tanh(b + W s + U x)``."""
@@ -89,18 +129,13 @@ class RNN(Cell):
         )
         return (torch.tanh(a),)
 
-    def scan(self, x: Tensor, weights: CellWeights) -> Tensor:
-        """Return the outputs of all steps, by torch's kernel."""
-        x, (h,), flat = self._fused(x, weights)
-        return torch._VF.rnn_tanh(x, h, flat, True, 1, 0.0, torch.is_grad_enabled(), False, False)[
-            0
-        ]
-
 
 class GRU(Cell):
     """Let a gate choose, unit by unit, between keeping the state and taking a new one."""
 
     n_gates = 3  # reset, update, new
+    kernel = staticmethod(torch._VF.gru)
+    through_time = GRUThroughTime
 
     def step(self, x: Tensor, state: State, weights: CellWeights) -> State:
         """``h = (1 - z) * n + z * h`` with ``n = tanh(U x + r * (W h))`` (Cho et al. 2014)."""
@@ -112,17 +147,13 @@ class GRU(Cell):
         n = torch.tanh(x_n + r * h_n)
         return ((1 - z) * n + z * h,)
 
-    def scan(self, x: Tensor, weights: CellWeights) -> Tensor:
-        """Return the outputs of all steps, by torch's kernel."""
-        x, (h,), flat = self._fused(x, weights)
-        return torch._VF.gru(x, h, flat, True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
-
 
 class LSTM(Cell):
     """Keep a memory that gates write to, erase and read out."""
 
     n_gates = 4  # input, forget, cell, output
     n_states = 2  # h, c
+    kernel = staticmethod(torch._VF.lstm)
 
     def initialize_bias(self, weights: CellWeights) -> None:
         """Open the forget gate: its two biases are 1 in sum (Jozefowicz et al. 2015)."""
@@ -139,13 +170,6 @@ class LSTM(Cell):
         i, f, g, o = gates.chunk(4, dim=1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c
-
-    def scan(self, x: Tensor, weights: CellWeights) -> Tensor:
-        """Return the outputs of all steps; on CPU this padded call is oneDNN's fused kernel."""
-        x, state, flat = self._fused(x, weights)
-        return torch._VF.lstm(x, state, flat, True, 1, 0.0, torch.is_grad_enabled(), False, False)[
-            0
-        ]
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}

@@ -107,13 +107,18 @@ class Recurrence(nn.Module):
         for layer in range(self.num_layers):
             if layer > 0:
                 x = self.dropout(x)
-            forward = self.cell.scan(x, self.weights(layer, ""))
+            forward = self._scan(x, layer, "")
             if flip is None:
                 x = forward
             else:
-                backward = flip(self.cell.scan(flip(x), self.weights(layer, "_reverse")))
+                backward = flip(self._scan(flip(x), layer, "_reverse"))
                 x = torch.cat([forward, backward], dim=2)
         return x
+
+    def _scan(self, x: Tensor, layer: int, direction: str) -> Tensor:
+        weights = self.weights(layer, direction)
+        outputs, _ = self.cell.scan(x, self.cell.initial_state(x.shape[1], weights), weights)
+        return outputs
 
     def last(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return where each direction ends: forward at the last step, backward at the first.
