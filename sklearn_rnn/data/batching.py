@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sklearn_rnn.data.ragged import Ragged
 
-POOL_BATCHES = 16
+POOL_BATCHES = 32
 """Training batches whose sequences are sorted by length together."""
 
 PREDICTION_STEPS = 1 << 15
@@ -47,8 +47,9 @@ class DeviceSequences:
             values = values.copy()
         self.lengths = sequences.lengths
         self._values = torch.from_numpy(values).to(device)
-        self._starts = torch.from_numpy(sequences.offsets[:-1].copy()).to(device)
-        self._lengths = torch.from_numpy(self.lengths).to(device)
+        first, last = sequences.offsets[:-1], sequences.offsets[1:] - 1
+        self._places = torch.from_numpy(np.stack([first, last, self.lengths], axis=1)).to(device)
+        self._time = torch.arange(rounded_length(self.lengths.max()), device=device)[:, None]
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -62,9 +63,8 @@ class DeviceSequences:
         """Return these samples padded to a common, rounded length."""
         n_steps = rounded_length(self.lengths[rows].max())
         index = torch.from_numpy(rows).to(self.device)
-        lengths = self._lengths[index]
-        time = torch.arange(n_steps, device=self.device)[:, None]
-        places = torch.minimum(time, lengths - 1).add_(self._starts[index])
+        first, last, lengths = self._places.index_select(0, index).unbind(1)
+        places = (self._time[:n_steps] + first).clamp_(max=last)
         values = self._values.index_select(0, places.view(-1)).view(n_steps, len(rows), -1)
         return Batch(values.transpose(0, 1), lengths)
 
@@ -84,7 +84,7 @@ def shuffled_batches(
 ) -> Iterator[np.ndarray]:
     """Yield the rows in batches of like length, in random order.
 
-    The rows are shuffled and cut into pools of 16 batches; each pool is sorted by length and cut
+    The rows are shuffled and cut into pools of 32 batches; each pool is sorted by length and cut
     into batches. So a batch holds little padding and is still a random draw.
 
     Parameters

@@ -58,6 +58,11 @@ class RecurrentNet(NeuralNet):
         """Return the module's outputs; x is on the device already."""
         return self.module_(**x)
 
+    def _set_training(self, training: bool = True) -> None:
+        """Switch modes where they change, not at every batch as skorch would."""
+        if self.module_.training != training or self.criterion_.training != training:
+            super()._set_training(training)
+
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the learning rate of the epoch's end."""
         self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
