@@ -230,8 +230,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             ``n_units`` is ``hidden_size``, twice that if bidirectional, three times more with
             ``pooling="concat"``.
         """
-        check_is_fitted(self)
-        return self._forward(X, self.net_.module_.encoder).astype(np.float64)
+        return self._forward(X, self._module.encoder).astype(np.float64)
 
     @property
     def _n_features_out(self) -> int:
@@ -485,8 +484,14 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the network's outputs, shape (n_samples, n_outputs), float64."""
-        check_is_fitted(self)
-        return self._forward(X, self.net_.module_)
+        return self._forward(X, self._module)
+
+    @property
+    def _module(self) -> Any:
+        """The fitted network."""
+        if not hasattr(self, "net_"):
+            check_is_fitted(self)  # raises; asking it each time would take longer than reading X
+        return self.net_.module_
 
     def _forward(self, X: Any, part: torch.nn.Module) -> np.ndarray:
         """Run the network, or its encoder, over batches of like length, in the rows' order."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -46,10 +47,8 @@ class DeviceSequences:
         if not values.flags.writeable:  # torch has no read-only tensors and would warn
             values = values.copy()
         self.lengths = sequences.lengths
+        self._offsets = sequences.offsets
         self._values = torch.from_numpy(values).to(device)
-        first, last = sequences.offsets[:-1], sequences.offsets[1:] - 1
-        self._places = torch.from_numpy(np.stack([first, last, self.lengths], axis=1)).to(device)
-        self._time = torch.arange(rounded_length(self.lengths.max()), device=device)[:, None]
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -59,8 +58,20 @@ class DeviceSequences:
         """Where the batches are."""
         return self._values.device
 
+    @cached_property
+    def _places(self) -> Tensor:
+        """First place, last place and length of each sequence."""
+        first, last = self._offsets[:-1], self._offsets[1:] - 1
+        return torch.from_numpy(np.stack([first, last, self.lengths], axis=1)).to(self.device)
+
+    @cached_property
+    def _time(self) -> Tensor:
+        return torch.arange(rounded_length(self.lengths.max()), device=self.device)[:, None]
+
     def gather(self, rows: np.ndarray) -> Batch:
         """Return these samples padded to a common, rounded length."""
+        if len(self) == 1 and len(rows) == 1:  # to answer one sequence quickly
+            return Batch(self._values[None], torch.from_numpy(self.lengths).to(self.device))
         n_steps = rounded_length(self.lengths[rows].max())
         index = torch.from_numpy(rows).to(self.device)
         first, last, lengths = self._places.index_select(0, index).unbind(1)

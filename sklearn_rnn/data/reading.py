@@ -148,24 +148,30 @@ def _read_list(X: list, name: str) -> Ragged:
         if all(type(a) is np.ndarray and a.dtype.kind in NUMERIC_KINDS for a in X)
         else [_read_row(item, f"Row {row} of {name}") for row, item in enumerate(X)]
     )
-    for row, array in enumerate(arrays):
-        if not 1 <= array.ndim <= 2:
-            _refuse_dimensions(array.ndim, f"Row {row} of {name}", name)
+    if arrays[0].ndim != 2 or len({a.shape[1:] for a in arrays}) > 1:
+        arrays = _made_two_dimensional(arrays, name)
     lengths = np.fromiter(map(len, arrays), np.int64, len(arrays))
-    _check_lengths(lengths, name)
-    widths = np.fromiter((a.shape[1] if a.ndim == 2 else 1 for a in arrays), np.int64, len(arrays))
-    odd = np.flatnonzero(widths != widths[0])
-    if len(odd):
-        raise ValueError(
-            f"Row {odd[0]} of {name} has {widths[odd[0]]} channel(s), but row 0 has {widths[0]}. "
-            "All sequences need the same channels: arrays of shape (n_steps, n_channels), steps "
-            "first."
-        )
-    if any(a.ndim == 1 for a in arrays):
-        arrays = [a.reshape(len(a), 1) for a in arrays]
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.concatenate(arrays, dtype=np.float32, casting="unsafe")
     return Ragged.from_lengths(values, lengths)
+
+
+def _made_two_dimensional(arrays: list[np.ndarray], name: str) -> list[np.ndarray]:
+    """Return arrays of shape (n_steps, n_channels); name the row that can't be read so."""
+    for row, array in enumerate(arrays):
+        if not 1 <= array.ndim <= 2:
+            _refuse_dimensions(array.ndim, f"Row {row} of {name}", name)
+    _check_lengths(np.fromiter(map(len, arrays), np.int64, len(arrays)), name)
+    arrays = [a.reshape(len(a), 1) if a.ndim == 1 else a for a in arrays]
+    widths = [a.shape[1] for a in arrays]
+    odd = next((row for row, width in enumerate(widths) if width != widths[0]), None)
+    if odd is not None:
+        raise ValueError(
+            f"Row {odd} of {name} has {widths[odd]} channel(s), but row 0 has {widths[0]}. "
+            "All sequences need the same channels: arrays of shape (n_steps, n_channels), steps "
+            "first."
+        )
+    return arrays
 
 
 def _read_row(item: Any, place: str) -> np.ndarray:
@@ -219,8 +225,8 @@ def _place_of(array: np.ndarray, cell: Any, place: str) -> str:
 
 
 def _check_lengths(lengths: np.ndarray, name: str) -> None:
-    empty = np.flatnonzero(lengths == 0)
-    if len(empty):
+    if lengths.min() == 0:
+        empty = np.flatnonzero(lengths == 0)
         raise ValueError(
             f"Row {empty[0]} of {name} is a sequence of 0 steps ({len(empty)} such row(s)). "
             "Every sequence needs at least 1 step; drop these rows."
