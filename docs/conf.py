@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "myst_parser",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
@@ -51,7 +52,8 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {
-    page: [] for page in ("index", "sequence_data", "user_guide", "defaults", "contributing")
+    page: []
+    for page in ("index", "sequence_data", "user_guide", "defaults", "performance", "contributing")
 }
 
 

@@ -83,7 +83,11 @@ def results(scan, x, state, weights):
     """Return outputs, last state and all gradients of one way through time."""
     leaves = [t.detach().clone().requires_grad_() for t in (x, *state, *weights)]
     x, state = leaves[0], tuple(leaves[1 : 1 + len(state)])
-    outputs, last = scan(x, state, CellWeights(*leaves[1 + len(state) :]))
+    weights = CellWeights(*leaves[1 + len(state) :])
+    if scan.__name__ in ("scan_steps", "scan_kernel"):  # one direction
+        outputs, last = scan(x, state, weights)
+    else:
+        (outputs,), (last,) = scan([x], [state], [weights])
     loss = (outputs * torch.arange(outputs.numel()).view_as(outputs).cos()).sum()
     (loss + sum((s * s).sum() for s in last)).backward()
     return [outputs, *last, *(t.grad for t in leaves)]

@@ -76,7 +76,7 @@ def test_a_cell_of_ones_own_needs_only_its_step(sequences, capsys):
     np.testing.assert_allclose(alone, model.predict_proba(X), atol=1e-5)
     weights = model.net_.module_.encoder.recurrence.weights(0, "")
     h, x = torch.zeros(1, 8), torch.ones(2, 1, 3)
-    outputs, _ = Leaky().scan(x, (h,), weights)
+    (outputs,), _ = Leaky().scan([x], [(h,)], [weights])
     for x_t in x:
         h = 0.5 * h + 0.5 * torch.tanh(
             x_t @ weights.weight_ih.T + weights.bias_ih + h @ weights.weight_hh.T + weights.bias_hh

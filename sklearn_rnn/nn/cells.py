@@ -8,7 +8,7 @@ To add a cell, write the class and enter it in :data:`CELLS`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -41,7 +41,7 @@ class Cell(ABC):
     n_gates: ClassVar[int]
     n_states: ClassVar[int] = 1
     kernel: ClassVar[Callable[..., Any] | None] = None
-    """torch's fused kernel of this cell, if there is one."""
+    """torch's fused kernel of one layer and direction of this cell, if there is one."""
     through_time: ClassVar[type[torch.autograd.Function] | None] = None
     """Backpropagation through time written out, if that is faster than the kernel on CPU."""
 
@@ -59,26 +59,29 @@ class Cell(ABC):
         zeros = weights.weight_hh.new_zeros(batch, weights.hidden_size)
         return (zeros,) * self.n_states
 
-    def scan(self, x: Tensor, state: State, weights: CellWeights) -> tuple[Tensor, State]:
-        """Return the outputs of all steps and the state after the last, the fastest way there is.
+    def scan(
+        self, inputs: Sequence[Tensor], states: Sequence[State], weights: Sequence[CellWeights]
+    ) -> tuple[list[Tensor], list[State]]:
+        """Return the outputs of all steps and the states after the last, the fastest way there is.
 
         This is the one place that chooses between the ways; they give the same numbers.
 
         Parameters
         ----------
-        x : Tensor of shape (time, batch, input)
-        state : tuple of Tensor of shape (batch, hidden)
+        inputs : for each direction a Tensor of shape (time, batch, input)
+        states : for each direction a tuple of Tensor of shape (batch, hidden)
+        weights : for each direction CellWeights
 
         Returns
         -------
-        outputs : Tensor of shape (time, batch, hidden)
-        state : tuple of Tensor of shape (batch, hidden)
+        outputs : for each direction a Tensor of shape (time, batch, hidden)
+        states : for each direction a tuple of Tensor of shape (batch, hidden)
         """
-        if self.through_time is not None and x.device.type == "cpu":
-            return self.scan_through_time(x, state, weights)
-        if self.kernel is not None:
-            return self.scan_kernel(x, state, weights)
-        return self.scan_steps(x, state, weights)
+        if self.through_time is not None and inputs[0].device.type == "cpu":
+            return self.scan_through_time(inputs, states, weights)
+        way = self.scan_steps if self.kernel is None else self.scan_kernel
+        outputs, last = zip(*map(way, inputs, states, weights), strict=True)
+        return list(outputs), list(last)
 
     def scan_steps(self, x: Tensor, state: State, weights: CellWeights) -> tuple[Tensor, State]:
         """Scan by :meth:`step`, each differentiated by autograd: any cell, slowly."""
@@ -106,12 +109,16 @@ class Cell(ABC):
         return outputs, tuple(s[0] for s in last)
 
     def scan_through_time(
-        self, x: Tensor, state: State, weights: CellWeights
-    ) -> tuple[Tensor, State]:
-        """Scan by backpropagation through time written out."""
+        self, inputs: Sequence[Tensor], states: Sequence[State], weights: Sequence[CellWeights]
+    ) -> tuple[list[Tensor], list[State]]:
+        """Scan all directions in one loop by backpropagation through time written out."""
         assert self.through_time is not None
-        outputs = self.through_time.apply(x, *state, *weights)
-        return outputs, (outputs[-1],)
+        outputs = self.through_time.apply(
+            torch.stack(list(inputs), dim=1),
+            torch.stack([h for (h,) in states]),
+            *(torch.stack(same) for same in zip(*weights, strict=True)),
+        ).unbind(1)
+        return list(outputs), [(o[-1],) for o in outputs]
 
 
 class RNN(Cell):

@@ -107,18 +107,12 @@ class Recurrence(nn.Module):
         for layer in range(self.num_layers):
             if layer > 0:
                 x = self.dropout(x)
-            forward = self._scan(x, layer, "")
-            if flip is None:
-                x = forward
-            else:
-                backward = flip(self._scan(flip(x), layer, "_reverse"))
-                x = torch.cat([forward, backward], dim=2)
+            weights = [self.weights(layer, direction) for direction in self.directions]
+            states = [self.cell.initial_state(x.shape[1], w) for w in weights]
+            inputs = [x] if flip is None else [x, flip(x)]
+            outputs, _ = self.cell.scan(inputs, states, weights)
+            x = outputs[0] if flip is None else torch.cat([outputs[0], flip(outputs[1])], dim=2)
         return x
-
-    def _scan(self, x: Tensor, layer: int, direction: str) -> Tensor:
-        weights = self.weights(layer, direction)
-        outputs, _ = self.cell.scan(x, self.cell.initial_state(x.shape[1], weights), weights)
-        return outputs
 
     def last(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return where each direction ends: forward at the last step, backward at the first.

@@ -1,0 +1,465 @@
+"""All figures of docs/performance.md: training, prediction, growth, memory, side by side.
+
+Contestants run in turn in one process after a warm-up; a figure is the median of its repeats.
+Memory is measured in a process of its own for each line. A ratio is theirs over ours.
+
+Usage: python -m tests.benchmarks.speed [section ...]     (all: about a quarter of an hour)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import numpy as np
+import pandas as pd
+import torch
+from skorch.callbacks import Callback
+from torch.nn.utils.rnn import pad_sequence
+from torch.profiler import ProfilerActivity, profile
+
+from sklearn_rnn import RNNClassifier
+from sklearn_rnn.datasets import load_japanese_vowels
+from tests.benchmarks import rivals
+from tests.benchmarks.rivals import Workload
+
+RESULTS = Path(__file__).parents[2] / "docs" / "performance"
+CELLS = ("lstm", "gru", "rnn")
+
+
+def race(contestants, repeats=5):
+    """Return the median seconds of each contestant by name, run in turn after a warm-up."""
+    for run in contestants.values():
+        run()
+    seconds = {name: [] for name in contestants}
+    for _ in range(repeats):
+        for name, run in contestants.items():
+            started = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: float(np.median(s)) for name, s in seconds.items()}
+
+
+def training():
+    """Time an epoch of 1024 sequences of lognormal length, each cell and contestant."""
+    X, y = rivals.lognormal()
+    rows = []
+    for cell in CELLS:
+        work = Workload(X, y, cell)
+        contestants = {
+            "sklearn_rnn": partial(rivals.this_library, work),
+            "tutorial loop": partial(rivals.tutorial_loop, work),
+            "best loop by hand": partial(rivals.expert_loop, work),
+            "plain skorch": partial(rivals.plain_skorch, work),
+        }
+        try:
+            contestants["Keras 3 on JAX"] = rivals.keras_on_jax(work)
+        except ImportError:
+            print("Keras or JAX is not installed; going on without them.")
+        seconds = race(contestants, repeats=3)
+        rows += [
+            {
+                "cell": cell,
+                "contestant": name,
+                "seconds an epoch": s / work.n_epochs,
+                "times ours": s / seconds["sklearn_rnn"],
+            }
+            for name, s in seconds.items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def sizes():
+    """Time 4 updates while one of hidden size, length, direction and batch is varied."""
+    variations = [{}]
+    variations += [{"hidden_size": h} for h in (32, 128, 256)]
+    variations += [{"n_steps": t} for t in (20, 2000)]
+    variations += [{"bidirectional": True}, {"batch_size": 8}, {"batch_size": 128}]
+    rows = []
+    for cell in CELLS:
+        for variation in variations:
+            options = {"hidden_size": 64, "bidirectional": False, "batch_size": 32} | variation
+            n_steps = options.pop("n_steps", 200)
+            X, y = rivals.near(n_steps, 4 * options["batch_size"])
+            work = Workload(X, y, cell, n_epochs=1, **options)
+            seconds = race(
+                {
+                    "ours": partial(rivals.this_library, work),
+                    "tutorial": partial(rivals.tutorial_loop, work),
+                    "by hand": partial(rivals.expert_loop, work),
+                },
+                repeats=3,
+            )
+            rows.append(
+                {
+                    "cell": cell,
+                    "n_steps": n_steps,
+                    **options,
+                    "ms an update": 250 * seconds["ours"],
+                    "tutorial loop": seconds["tutorial"] / seconds["ours"],
+                    "best loop by hand": seconds["by hand"] / seconds["ours"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def length():
+    """Time a step of training, one batch of 32, by length; a linear cost is a flat line."""
+    works = {
+        (cell, n_steps): Workload(*rivals.near(n_steps, 64), cell, n_epochs=1)
+        for cell in CELLS
+        for n_steps in (125, 250, 500, 1000, 2000)
+    }
+    ours = race({key: partial(rivals.this_library, w) for key, w in works.items()})
+    theirs = race(
+        {
+            (cell, n_steps): partial(rivals.tutorial_loop, work)
+            for (cell, n_steps), work in works.items()
+            if cell == "lstm" and n_steps <= 1000  # a quarter of an hour at 2000
+        },
+        repeats=1,
+    )
+    rows = []
+    for (cell, n_steps), work in works.items():
+        n_rows = sum(map(len, work.X))
+        rows.append(
+            {
+                "cell": cell,
+                "n_steps": n_steps,
+                "us a step": 1e6 * ours[cell, n_steps] / n_rows,
+                "over that at 125": ours[cell, n_steps]
+                / n_rows
+                / (ours[cell, 125] / sum(map(len, works[cell, 125].X))),
+                "tutorial loop, us a step": 1e6 * theirs.get((cell, n_steps), np.nan) / n_rows,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def predict_packed(network, X):
+    """Predict as tutorials do: batches of 32 in the given order, packed."""
+    network.eval()
+    with torch.no_grad():
+        for at in range(0, len(X), 32):
+            batch = [torch.from_numpy(x) for x in X[at : at + 32]]
+            lengths = torch.tensor([len(x) for x in batch])
+            network(pad_sequence(batch, batch_first=True), lengths).argmax(dim=1).numpy()
+
+
+def prediction():
+    """Time ``predict`` of 4096 sequences, and of one against the bare network."""
+    X, y = rivals.lognormal(4096)
+    rows = []
+    for cell in CELLS:
+        work = Workload(X[:256], y[:256], cell, n_epochs=1)
+        model, network = rivals.this_library(work), rivals.Network(work)
+        seconds = race(
+            {
+                "ours": partial(model.predict, X),
+                "packed": partial(predict_packed, network, X),
+            }
+        )
+        one = [X[0]]
+        module = model.net_.module_
+        values = torch.from_numpy(X[0])[None]
+        lengths = torch.tensor([len(X[0])])
+
+        def bare(module=module, values=values, lengths=lengths):
+            with torch.inference_mode():
+                module(values, lengths)
+
+        single = race({"predict": partial(model.predict, one), "bare": bare}, repeats=2000)
+        rows.append(
+            {
+                "cell": cell,
+                "s for 4096": seconds["ours"],
+                "packed loop, s": seconds["packed"],
+                "ratio": seconds["packed"] / seconds["ours"],
+                "one sequence, ms": 1e3 * single["predict"],
+                "bare network, ms": 1e3 * single["bare"],
+                "wrapper, ms": 1e3 * (single["predict"] - single["bare"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+MEMORY_PROGRAM = """
+import json, sys, threading, time
+import numpy as np
+from sklearn_rnn import RNNClassifier
+from tests.benchmarks.rivals import labelled
+
+def resident():  # MiB
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 / 2**20
+
+n, n_steps, hidden = json.loads(sys.argv[1])
+options = dict(hidden_size=hidden, max_epochs=1, random_state=0, device="cpu", batch_size=32)
+small, label = labelled([np.random.rand(8, 8).astype(np.float32)] * 32 + [-np.ones((8, 8), "f")])
+RNNClassifier(**options).fit(small, label)  # libraries are loaded, as before any fit
+rng = np.random.default_rng(0)
+X, y = labelled([rng.standard_normal((n_steps, 8), dtype=np.float32) for _ in range(n)])
+before, peak, done = resident(), 0, False
+
+def watch():
+    global peak
+    while not done:
+        peak = max(peak, resident())
+        time.sleep(0.002)
+
+thread = threading.Thread(target=watch)
+thread.start()
+RNNClassifier(**options).fit(X, y)
+done = True
+thread.join()
+print(json.dumps({"data": sum(x.nbytes for x in X) / 2**20, "fit": peak - before}))
+"""
+
+
+def memory():
+    """Measure the peak of ``fit`` beyond the caller's data, in MiB, a fresh process a line."""
+    rows = []
+    for n, n_steps, hidden in [
+        (1_000, 200, 64),
+        (4_000, 200, 64),
+        (16_000, 200, 64),
+        (1_000, 800, 64),
+        (1_000, 200, 128),
+        (1_000, 200, 256),
+    ]:
+        out = subprocess.run(
+            [sys.executable, "-c", MEMORY_PROGRAM, json.dumps([n, n_steps, hidden])],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        peak = json.loads(out.stdout)
+        rows.append(
+            {
+                "n_samples": n,
+                "n_steps": n_steps,
+                "hidden_size": hidden,
+                "data, MiB": peak["data"],
+                "peak of fit, MiB": peak["fit"],
+                "less one copy of the data": peak["fit"] - peak["data"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def roofline():
+    """Compare the arithmetic of training with matrix products of the same shapes alone."""
+    rows = []
+    for cell, gates in (("lstm", 4), ("gru", 3), ("rnn", 1)):
+        for hidden in (32, 64, 128, 256):
+            X, y = rivals.near(200, 128)
+            work = Workload(X, y, cell, hidden, n_epochs=1)
+            batch, n_steps, n_channels = 32, 200, work.n_channels
+            state, weight = torch.randn(batch, hidden), torch.randn(hidden, gates * hidden)
+            x = torch.randn(batch * n_steps, n_channels)
+            big, big_state = torch.randn(batch * n_steps, gates * hidden), torch.randn(6400, hidden)
+            weight_ih = torch.randn(n_channels, gates * hidden)
+
+            def products(
+                state=state, weight=weight, x=x, big=big, big_state=big_state, weight_ih=weight_ih
+            ):
+                x @ weight_ih
+                x.t() @ big
+                big_state.t() @ big
+                gradient = state @ weight
+                for _ in range(200):
+                    state @ weight
+                    gradient @ weight.t()
+
+            seconds = race(
+                {"fit": partial(rivals.this_library, work), "products": products}, repeats=3
+            )
+            flop = 2 * batch * n_steps * gates * hidden * (3 * hidden + 2 * n_channels)
+            updates = len(X) / batch
+            rows.append(
+                {
+                    "cell": cell,
+                    "hidden_size": hidden,
+                    "products alone, GFLOP/s": flop / seconds["products"] / 1e9,
+                    "whole fit, GFLOP/s": flop * updates / seconds["fit"] / 1e9,
+                    "share reached": seconds["products"] * updates / seconds["fit"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+class Reached(Callback):
+    """Note the seconds of training until an accuracy is reached, those of looking left out."""
+
+    def __init__(self, X, y, accuracy):
+        self.X, self.y, self.accuracy = X, y, accuracy
+
+    def on_train_begin(self, net, **kwargs):
+        self.seconds_, self._pause, self._started = np.nan, 0.0, time.perf_counter()
+
+    def on_epoch_end(self, net, **kwargs):
+        now = time.perf_counter()
+        self.look(lambda values, lengths: net.module_.eval()(values, lengths))
+        self._pause += time.perf_counter() - now
+
+    def look(self, network):
+        """Measure the accuracy of a network of padded values and lengths."""
+        seconds = time.perf_counter() - self._started - self._pause
+        lengths = torch.tensor([len(x) for x in self.X])
+        padded = pad_sequence([torch.from_numpy(x) for x in self.X], batch_first=True)
+        with torch.no_grad():
+            right = network(padded, lengths).argmax(dim=1).numpy() == self.y
+        if np.isnan(self.seconds_) and right.mean() >= self.accuracy:
+            self.seconds_ = seconds
+
+
+def accuracy():
+    """Time to 95% test accuracy on JapaneseVowels: the same network, rate and batch size."""
+    (X, labels), (X_test, labels_test) = (
+        load_japanese_vowels(return_X_y=True, split=split) for split in ("train", "test")
+    )
+    classes, y = np.unique(labels, return_inverse=True)
+    y_test = np.searchsorted(classes, labels_test)
+    pooled = np.concatenate(X)
+    X, X_test = (
+        [((x - pooled.mean(0)) / pooled.std(0)).astype(np.float32) for x in part]
+        for part in (X, X_test)
+    )
+    seconds = {"sklearn_rnn": [], "tutorial loop": []}
+    for seed in range(5):
+        torch.manual_seed(seed)
+        work = Workload(X, y, n_epochs=100)
+        model = RNNClassifier(
+            bidirectional=False,
+            pooling="last",
+            lr_schedule=None,
+            batch_size=32,
+            max_epochs=work.n_epochs,
+            callbacks=[Reached(X_test, y_test, 0.95)],
+            random_state=seed,
+            device="cpu",
+        ).fit(X, y)
+        seconds["sklearn_rnn"].append(model.net_.callbacks_[-1][1].seconds_)
+        watch = Reached(X_test, y_test, 0.95)
+        watch.on_train_begin(None)
+
+        def after_epoch(network, watch=watch):
+            now = time.perf_counter()
+            watch.look(network)
+            watch._pause += time.perf_counter() - now
+
+        rivals.tutorial_loop(work, after_epoch=after_epoch)
+        seconds["tutorial loop"].append(watch.seconds_)
+    return pd.DataFrame(
+        {
+            "contestant": list(seconds),
+            "seconds to 95%, median of 5 seeds": [np.nanmedian(s) for s in seconds.values()],
+            "seeds that reached it": [int(np.isfinite(s).sum()) for s in seconds.values()],
+        }
+    )
+
+
+KERNELS = {
+    "lstm": ("aten::mkldnn_rnn_layer", "aten::mkldnn_rnn_layer_backward"),
+    "gru": ("GRUThroughTime", "GRUThroughTimeBackward"),
+    "rnn": ("RNNThroughTime", "RNNThroughTimeBackward"),
+}
+
+
+def share():
+    """Share of a whole fit's time that is not the recurrence forward and back."""
+    X, y = rivals.lognormal()
+    rows = []
+    for cell in CELLS:
+        for bidirectional in (False, True):
+            work = Workload(X, y, cell, n_epochs=4, bidirectional=bidirectional)
+            rivals.this_library(work)
+            with profile(activities=[ProfilerActivity.CPU]) as record:
+                started = time.perf_counter()
+                rivals.this_library(work)
+                seconds = time.perf_counter() - started
+            kernel = sum(
+                event.cpu_time_total
+                for event in record.key_averages()
+                if event.key in KERNELS[cell]
+            )
+            rows.append(
+                {
+                    "cell": cell,
+                    "bidirectional": bidirectional,
+                    "s of fit": seconds,
+                    "not the recurrence": 1 - kernel / 1e6 / seconds,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+SECTIONS = {
+    section.__name__: section
+    for section in (training, sizes, length, prediction, memory, roofline, accuracy, share)
+}
+
+
+def machine():
+    """Return what the figures were measured on, in words."""
+    model = next(
+        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line),
+        platform.processor(),
+    )
+    return (
+        f"{model}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
+        f"PyTorch {torch.__version__}, Python {platform.python_version()}"
+    )
+
+
+def draw():
+    """Draw the picture of the page from the tables."""
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    table = pd.read_csv(RESULTS / "training.csv")
+    wide = table.pivot(index="contestant", columns="cell", values="seconds an epoch")
+    wide = wide.loc[wide["lstm"].sort_values().index, list(CELLS)]
+    wide.columns = [name.upper() for name in wide.columns]
+    wide.plot.barh(ax=left, xlabel="seconds an epoch, log scale", ylabel="", logx=True)
+    left.invert_yaxis()
+    left.set_title("1024 sequences, median length 60, at most 400")
+    table = pd.read_csv(RESULTS / "length.csv")
+    for cell, rows in table.groupby("cell", sort=False):
+        right.plot(rows["n_steps"], rows["us a step"], "o-", label=cell.upper())
+        if rows["tutorial loop, us a step"].notna().any():
+            right.plot(
+                rows["n_steps"],
+                rows["tutorial loop, us a step"],
+                "o--",
+                color="gray",
+                label=f"{cell.upper()}, tutorial loop",
+            )
+    right.set(xlabel="steps of a sequence", ylabel="µs a step", xscale="log", yscale="log")
+    right.set_title("Cost of a training step by length")
+    right.legend()
+    figure.savefig(RESULTS / "speed.png", dpi=150)
+
+
+def main(names):
+    """Run the sections and write a table each; draw the picture."""
+    RESULTS.mkdir(exist_ok=True)
+    for name in names or SECTIONS:
+        started = time.perf_counter()
+        table = SECTIONS[name]()
+        table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.3g")
+        print(f"\n{name}, {time.perf_counter() - started:.0f} s\n{table.to_string(index=False)}")
+    (RESULTS / "machine.txt").write_text(machine() + "\n")
+    draw()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
