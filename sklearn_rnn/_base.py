@@ -87,6 +87,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "lr": a_number("(0, inf)"),
         "max_epochs": an_int(1),
         "batch_size": an_int(1) | one_of(["auto"]),
+        "max_batch_steps": an_int(1),
         "optimizer": one_of(OPTIMIZERS) | a_subclass(torch.optim.Optimizer),
         "weight_decay": a_number("[0, inf)"),
         "lr_schedule": one_of(SCHEDULES) | none(),
@@ -122,6 +123,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         lr=3e-3,
         max_epochs=100,
         batch_size="auto",
+        max_batch_steps=131_072,
         optimizer="adamw",
         weight_decay=0.01,
         lr_schedule="cosine",
@@ -147,6 +149,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.lr = lr
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.max_batch_steps = max_batch_steps
         self.optimizer = optimizer
         self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule
@@ -426,7 +429,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     ) -> BatchSource:
         factor = self._loss_factor(samples.target, samples.numbers[rows.rows], rows.weight)
         batch_size = auto_batch_size(rows) if self.batch_size == "auto" else self.batch_size
-        return samples.source(rows, factor, batch_size, order)
+        return samples.source(rows, factor, batch_size, self.max_batch_steps, order)
 
     def _validation_source(self, X_val: Any, y_val: Any, samples: Samples) -> BatchSource:
         if X_val is None or y_val is None:

@@ -66,6 +66,9 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
     batch_size : int or "auto", default="auto"
         Sequences an update. Batches hold sequences of like length. "auto" takes 32, or fewer (but
         at least 4) where an epoch would have less than 8 updates.
+    max_batch_steps : int, default=131072
+        Limit of memory: a batch of more padded steps (sequences times the longest) goes through
+        the network in parts. The update is the same.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or torch Optimizer class, default="adamw"
         What turns gradients into updates [5]_.
     weight_decay : float, default=0.01
@@ -183,6 +186,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         lr=3e-3,
         max_epochs=100,
         batch_size="auto",
+        max_batch_steps=131_072,
         optimizer="adamw",
         weight_decay=0.01,
         lr_schedule="cosine",
@@ -210,6 +214,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
             lr=lr,
             max_epochs=max_epochs,
             batch_size=batch_size,
+            max_batch_steps=max_batch_steps,
             optimizer=optimizer,
             weight_decay=weight_decay,
             lr_schedule=lr_schedule,

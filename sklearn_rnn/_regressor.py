@@ -51,6 +51,9 @@ class RNNRegressor(RegressorMixin, BaseRecurrent):
     batch_size : int or "auto", default="auto"
         Sequences an update. Batches hold sequences of like length. "auto" takes 32, or fewer (but
         at least 4) where an epoch would have less than 8 updates.
+    max_batch_steps : int, default=131072
+        Limit of memory: a batch of more padded steps (sequences times the longest) goes through
+        the network in parts. The update is the same.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or torch Optimizer class, default="adamw"
         What turns gradients into updates [5]_.
     weight_decay : float, default=0.01

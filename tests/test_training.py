@@ -15,6 +15,7 @@ from skorch.callbacks import Callback
 from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 
 from sklearn_rnn import RNNClassifier, RNNRegressor
+from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.training.callbacks import GradientClipping
 from sklearn_rnn.training.validation import holdout
 
@@ -502,3 +503,31 @@ def test_a_callback_that_evaluates_does_not_switch_dropout_off(sequences):
     plain = RNNClassifier(**QUICK, dropout=0.5).fit(X, y)
     evaluated = RNNClassifier(**QUICK, dropout=0.5, callbacks=[Evaluate()]).fit(X, y)
     assert_same_weights(weights_of(plain), weights_of(evaluated))
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_batches_taken_in_parts_give_the_same_update(sequences, cell):
+    X, y = sequences
+    quick = QUICK | {"cell": cell, "dropout": 0.0, "recurrent_dropout": 0.0, "optimizer": "sgd"}
+    weight = 1 + np.arange(len(X)) / len(X)
+    whole = RNNClassifier(**quick, lr=0.5).fit(X, y, sample_weight=weight)
+    parts = RNNClassifier(**quick, lr=0.5, max_batch_steps=20).fit(X, y, sample_weight=weight)
+    for name, tensor in weights_of(whole).items():
+        torch.testing.assert_close(weights_of(parts)[name], tensor, atol=1e-6, rtol=1e-5)
+    assert parts.loss_curve_ == pytest.approx(whole.loss_curve_, abs=1e-6)
+
+
+def test_no_part_of_a_batch_is_longer_than_allowed(sequences, monkeypatch):
+    padded = []
+    forward = ManyToOne.forward
+
+    def watched(self, values, lengths):
+        padded.append(values.shape[0] * values.shape[1])
+        return forward(self, values, lengths)
+
+    monkeypatch.setattr(ManyToOne, "forward", watched)
+    X, y = sequences
+    longest = max(map(len, X))
+    RNNClassifier(**QUICK, max_batch_steps=3 * longest).fit(X, y)
+    assert max(padded) <= 3 * longest
+    assert len(padded) > QUICK["max_epochs"]

@@ -124,10 +124,13 @@ def ordered_batches(lengths: np.ndarray, max_steps: int = PREDICTION_STEPS) -> I
 
     A sample longer than ``max_steps`` is a batch of its own.
     """
-    order = np.argsort(lengths, kind="stable")
-    end = len(order)
-    while end:  # longest first: the largest block of memory is asked for once
-        size = max(1, max_steps // rounded_length(lengths[order[end - 1]]))
-        yield order[max(0, end - size) : end]
+    return cut_to_steps(np.argsort(lengths, kind="stable"), lengths, max_steps)
+
+
+def cut_to_steps(rows: np.ndarray, lengths: np.ndarray, max_steps: int) -> Iterator[np.ndarray]:
+    """Yield rows that are sorted by length in parts of at most ``max_steps`` padded steps."""
+    end = len(rows)
+    while end > 0:  # longest first: the largest block of memory is asked for once
+        size = max(1, max_steps // rounded_length(lengths[rows[end - 1]]))
+        yield rows[max(0, end - size) : end]
         end -= size
-        end = max(end, 0)

@@ -8,7 +8,12 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from sklearn_rnn.data.batching import DeviceSequences, ordered_batches, shuffled_batches
+from sklearn_rnn.data.batching import (
+    DeviceSequences,
+    cut_to_steps,
+    ordered_batches,
+    shuffled_batches,
+)
 from sklearn_rnn.data.canonical import TrainingRows
 
 SkorchBatch = tuple[dict[str, Tensor], tuple[Tensor, Tensor]]
@@ -20,6 +25,27 @@ def auto_batch_size(rows: TrainingRows) -> int:
     Small data needs updates more than it needs exact gradients, and has time for them.
     """
     return int(min(32, max(4, rows.copies.sum() // 8)))
+
+
+class Parts:
+    """A batch too long for memory: iterates over ordinary batches, each made when it is due.
+
+    Parameters
+    ----------
+    source : BatchSource
+    parts : list of ndarray of int
+        The samples of each.
+    """
+
+    def __init__(self, source: BatchSource, parts: list[np.ndarray]) -> None:
+        self.source = source
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __iter__(self) -> Iterator[SkorchBatch]:
+        return map(self.source.gather, self.parts)
 
 
 class BatchSource:
@@ -36,6 +62,8 @@ class BatchSource:
         The samples of an epoch; one may stand there several times.
     batch_size : int
         Sequences a training batch.
+    max_steps : int
+        Padded steps of a training batch beyond which it comes as :class:`Parts`.
     generator : torch.Generator, optional
         Source of the order. Without one, batches come in a fixed order and are large.
     """
@@ -47,11 +75,13 @@ class BatchSource:
         weight: np.ndarray,
         rows: np.ndarray,
         batch_size: int,
+        max_steps: int,
         generator: Generator | None = None,
     ) -> None:
         self.sequences = sequences
         self.rows = rows
         self.batch_size = batch_size
+        self.max_steps = max_steps
         self.generator = generator
         self._target = torch.from_numpy(np.ascontiguousarray(target)).to(sequences.device)
         self._weight = torch.from_numpy(weight.astype(np.float32)).to(sequences.device)
@@ -60,17 +90,21 @@ class BatchSource:
         """Return the number of training batches an epoch."""
         return -(-len(self.rows) // self.batch_size)
 
-    def __iter__(self) -> Iterator[SkorchBatch]:
-        for rows in self._batches_of_rows():
-            batch = self.sequences.gather(rows)
-            index = torch.from_numpy(rows).to(self.sequences.device)
-            yield (
-                {"values": batch.values, "lengths": batch.lengths},
-                (self._target[index], self._weight[index]),
-            )
-
-    def _batches_of_rows(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[SkorchBatch | Parts]:
         lengths = self.sequences.lengths
-        if self.generator is not None:
-            return shuffled_batches(self.rows, lengths, self.batch_size, self.generator)
-        return (self.rows[places] for places in ordered_batches(lengths[self.rows]))
+        if self.generator is None:
+            for places in ordered_batches(lengths[self.rows]):
+                yield self.gather(self.rows[places])
+            return
+        for rows in shuffled_batches(self.rows, lengths, self.batch_size, self.generator):
+            parts = list(cut_to_steps(rows, lengths, self.max_steps))
+            yield self.gather(rows) if len(parts) == 1 else Parts(self, parts)
+
+    def gather(self, rows: np.ndarray) -> SkorchBatch:
+        """Return the batch of these samples."""
+        batch = self.sequences.gather(rows)
+        index = torch.from_numpy(rows).to(self.sequences.device)
+        return (
+            {"values": batch.values, "lengths": batch.lengths},
+            (self._target[index], self._weight[index]),
+        )

@@ -14,7 +14,7 @@ from skorch.callbacks import Callback, EpochTimer, PassthroughScoring
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sklearn_rnn.training.batches import BatchSource
+from sklearn_rnn.training.batches import BatchSource, Parts
 from sklearn_rnn.training.losses import LOSSES
 from sklearn_rnn.training.progress import ProgressBar
 from sklearn_rnn.training.schedules import OPTIMIZERS, optimizer_options
@@ -53,6 +53,23 @@ class RecurrentNet(NeuralNet):
         """Return the weighted mean of the losses of the samples."""
         target, weight = y_true
         return (self.criterion_(y_pred, target) * weight).mean()
+
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Return the loss of a batch and its outputs, its gradient computed.
+
+        A batch that comes in parts has the same gradient, added up part by part.
+        """
+        if not isinstance(batch, Parts):
+            return super().train_step_single(batch, **fit_params)
+        self._set_training(True)
+        outputs, total = [], torch.zeros((), device=self.device)
+        for x, y in batch:
+            y_pred = self.infer(x, **fit_params)
+            loss = self.get_loss(y_pred, y, X=x, training=True) * (len(y_pred) / len(batch))
+            loss.backward()
+            outputs.append(y_pred.detach())
+            total = total + loss.detach()
+        return {"loss": total, "y_pred": torch.cat(outputs)}
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
         """Return the module's outputs; x is on the device already."""

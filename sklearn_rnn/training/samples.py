@@ -58,6 +58,7 @@ class Samples:
         rows: TrainingRows,
         factor: np.ndarray,
         batch_size: int,
+        max_steps: int,
         order: torch.Generator | None,
     ) -> BatchSource:
         """Return batches of these rows.
@@ -68,7 +69,7 @@ class Samples:
         factor : ndarray of shape (n_rows,)
             What each row's loss is multiplied by besides its sample weight. Weights are scaled to
             a mean of 1 over an epoch, so that the learning rate keeps its meaning.
-        batch_size : int
+        batch_size, max_steps : int
         order : torch.Generator or None
             Shuffles if given.
         """
@@ -84,6 +85,7 @@ class Samples:
             weight,
             np.repeat(rows.rows, rows.copies),
             batch_size,
+            max_steps,
             order,
         )
 

@@ -20,7 +20,7 @@ from sklearn_rnn import RNNClassifier
 from tests.benchmarks.data_sets import CLASSIFICATION, load
 
 BASE = {
-    "cell": "lstm",
+    "cell": "gru",
     "hidden_size": 64,
     "bidirectional": True,
     "pooling": "max",
@@ -34,15 +34,17 @@ BASE = {
 }
 CANDIDATES = {
     "base": {},
-    "concat pooling": {"pooling": "concat"},
-    "concat pooling, no recurrent dropout": {"pooling": "concat", "recurrent_dropout": 0.0},
-    "concat pooling, batches of 32": {"pooling": "concat", "batch_size": 32},
+    "LSTM": {"cell": "lstm"},
+    "vanilla RNN": {"cell": "rnn"},
+    "recurrent dropout 0.4": {"recurrent_dropout": 0.4},
     "no recurrent dropout": {"recurrent_dropout": 0.0},
-    "no dropout": {"dropout": 0.0},
-    "one direction": {"bidirectional": False},
-    "batches of 32": {"batch_size": 32},
-    "lr 1e-3": {"lr": 1e-3},
+    "128 units": {"hidden_size": 128},
+    "lr 6e-3": {"lr": 6e-3},
+    "concat pooling": {"pooling": "concat"},
     "last pooling": {"pooling": "last"},
+    "one direction": {"bidirectional": False},
+    "no dropout": {"dropout": 0.0},
+    "batches of 32": {"batch_size": 32},
 }
 N_SPLITS, N_REPEATS = 3, 2
 
