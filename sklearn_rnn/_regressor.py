@@ -23,9 +23,10 @@ class RNNRegressor(RegressorMixin, BaseRecurrent):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn"} or subclass of Cell, default="lstm"
+    cell : {"lstm", "gru", "rnn", "mingru"} or subclass of Cell, default="lstm"
         What is carried through time: "rnn" is Elman's cell with tanh, "gru" and "lstm" are the
-        gated cells that remember longer. A class derived from
+        gated cells that remember longer, "mingru" [8]_ is a GRU whose gates read the input alone,
+        several times faster on long sequences. A class derived from
         :class:`sklearn_rnn.nn.cells.Cell` adds one of your own.
     hidden_size : int, default=64
         Units of the state, in each layer and direction.
@@ -132,6 +133,8 @@ class RNNRegressor(RegressorMixin, BaseRecurrent):
            using large learning rates. SPIE.
     .. [7] Pascanu, R., Mikolov, T. and Bengio, Y. (2013). On the difficulty of training recurrent
            neural networks. ICML.
+    .. [8] Feng, L., Tung, F., Ahmed, M. O., Bengio, Y. and Hajimirsadeghi, H. (2024). Were RNNs
+           all we needed? arXiv:2410.01201.
 
     Examples
     --------

@@ -23,6 +23,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from sklearn_rnn.nn.scan import refuse_second_derivatives
+
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
@@ -53,7 +55,7 @@ class RNNThroughTime(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the six inputs."""
-        _refuse_second_derivatives()
+        refuse_second_derivatives("rnn")
         x, weight_ih, weight_hh, states = ctx.saved_tensors
         outputs = states[1:]
         d = torch.addcmul(x.new_ones(()), outputs, outputs, value=-1)  # dh/da; in the loop dL/da
@@ -118,7 +120,7 @@ class GRUThroughTime(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the six inputs."""
-        _refuse_second_derivatives()
+        refuse_second_derivatives("gru")
         x, weight_ih, weight_hh, gates, new, states = ctx.saved_tensors
         hidden = weight_hh.shape[2]
         d, d_new = _gru_factors(gates, new, states[:-1])
@@ -207,12 +209,3 @@ def _product(weight: Tensor) -> tuple[Any, Tensor]:
     if len(weight) == 1:
         return Tensor.addmm_, weight[0]
     return Tensor.baddbmm_, weight
-
-
-def _refuse_second_derivatives() -> None:
-    if torch.is_grad_enabled():  # as it is in backward with create_graph=True only
-        raise NotImplementedError(
-            "The gradient of a gradient (create_graph=True) is not implemented for the cells "
-            "'rnn' and 'gru' on CPU. torch.nn.RNN and torch.nn.GRU have it and take the same "
-            "weights."
-        )

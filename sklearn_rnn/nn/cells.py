@@ -7,19 +7,24 @@ To add a cell, write the class and enter it in :data:`CELLS`.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+from torch.nn.functional import linear, logsigmoid
 
 from sklearn_rnn.nn.bptt import GRUThroughTime, RNNThroughTime
+from sklearn_rnn.nn.scan import LerpThroughTime, log_positive, positive, scan_in_log_space
 
 
 class CellWeights(NamedTuple):
-    """One layer and direction of a cell, gates stacked along the first axis as in torch.nn."""
+    """One layer and direction of a cell, gates stacked along the first axis as in torch.nn.
+
+    A cell whose gates do not read the state has empty recurrent weights, of shape (0, hidden).
+    """
 
     weight_ih: Tensor  # (n_gates * hidden, input)
     weight_hh: Tensor  # (n_gates * hidden, hidden)
@@ -40,6 +45,7 @@ class Cell(ABC):
 
     n_gates: ClassVar[int]
     n_states: ClassVar[int] = 1
+    has_recurrent_weights: ClassVar[bool] = True
     kernel: ClassVar[Callable[..., Any] | None] = None
     """torch's fused kernel of one layer and direction of this cell, if there is one."""
     through_time: ClassVar[type[torch.autograd.Function] | None] = None
@@ -179,5 +185,46 @@ class LSTM(Cell):
         return torch.sigmoid(o) * torch.tanh(c), c
 
 
-CELLS: dict[str, type[Cell]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+class MinGRU(Cell):
+    """A GRU whose gate and candidate read the input alone, so that time is no chain of products.
+
+    Feng et al. 2024, "Were RNNs All We Needed?". The state is positive. Biases of the gate start
+    with units that forget over 2 to 100 steps (after Tallec and Ollivier 2018).
+    """
+
+    n_gates = 2  # update, candidate
+    has_recurrent_weights = False
+    kernel = staticmethod(scan_in_log_space)
+    through_time = LerpThroughTime
+
+    def initialize_bias(self, weights: CellWeights) -> None:
+        """Spread how long the units remember, evenly in the logarithm."""
+        super().initialize_bias(weights)
+        hidden = weights.hidden_size
+        weights.bias_ih[:hidden] = -torch.logspace(math.log10(2), 2, hidden).sub(1).log()
+
+    def step(self, x: Tensor, state: State, weights: CellWeights) -> State:
+        """``h = (1 - z) * h + z * g(V x)`` with ``z = sigmoid(U x)``, g positive."""
+        (h,) = state
+        z, c = linear(x, weights.weight_ih, weights.bias_ih).chunk(2, dim=1)
+        return (torch.lerp(h, positive(c), torch.sigmoid(z)),)
+
+    def scan_kernel(self, x: Tensor, state: State, weights: CellWeights) -> tuple[Tensor, State]:
+        """Scan in log space, parallel over time."""
+        z, c = linear(x, weights.weight_ih, weights.bias_ih).chunk(2, dim=2)
+        outputs = self.kernel(state[0], logsigmoid(z), logsigmoid(-z), log_positive(c))
+        return outputs, (outputs[-1],)
+
+    def scan_through_time(
+        self, inputs: Sequence[Tensor], states: Sequence[State], weights: Sequence[CellWeights]
+    ) -> tuple[list[Tensor], list[State]]:
+        """Scan all directions in one loop, side by side as if they were one batch."""
+        gates = [linear(x, w.weight_ih, w.bias_ih) for x, w in zip(inputs, weights, strict=True)]
+        z, c = torch.cat(gates, dim=1).chunk(2, dim=2)
+        h = torch.cat([h for (h,) in states])
+        outputs = self.through_time.apply(h, torch.sigmoid(z), positive(c)).chunk(len(inputs), 1)
+        return list(outputs), [(o[-1],) for o in outputs]
+
+
+CELLS: dict[str, type[Cell]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM, "mingru": MinGRU}
 """The cells by the name users give them."""

@@ -36,6 +36,8 @@ CANDIDATES = {
     "base": {},
     "LSTM": {"cell": "lstm"},
     "vanilla RNN": {"cell": "rnn"},
+    "minGRU": {"cell": "mingru"},
+    "minGRU, 2 layers": {"cell": "mingru", "num_layers": 2},
     "recurrent dropout 0.4": {"recurrent_dropout": 0.4},
     "no recurrent dropout": {"recurrent_dropout": 0.0},
     "128 units": {"hidden_size": 128},
