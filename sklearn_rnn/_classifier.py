@@ -38,7 +38,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn", "mingru"} or subclass of Cell, default="lstm"
+    cell : {"gru", "lstm", "rnn", "mingru"} or subclass of Cell, default="gru"
         What is carried through time: "rnn" is Elman's cell with tanh, "gru" and "lstm" are the
         gated cells that remember longer, "mingru" [8]_ is a GRU whose gates read the input alone,
         several times faster on long sequences. A class derived from
@@ -178,7 +178,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
     def __init__(
         self,
         *,
-        cell="lstm",
+        cell="gru",
         hidden_size=64,
         num_layers=1,
         bidirectional=True,

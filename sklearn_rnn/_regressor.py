@@ -23,7 +23,7 @@ class RNNRegressor(RegressorMixin, BaseRecurrent):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn", "mingru"} or subclass of Cell, default="lstm"
+    cell : {"gru", "lstm", "rnn", "mingru"} or subclass of Cell, default="gru"
         What is carried through time: "rnn" is Elman's cell with tanh, "gru" and "lstm" are the
         gated cells that remember longer, "mingru" [8]_ is a GRU whose gates read the input alone,
         several times faster on long sequences. A class derived from

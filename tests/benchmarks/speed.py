@@ -26,9 +26,10 @@ from skorch.callbacks import Callback
 from torch.nn.utils.rnn import pad_sequence
 from torch.profiler import ProfilerActivity, profile
 
-from sklearn_rnn import RNNClassifier
+from sklearn_rnn import RNNClassifier, RNNRegressor
 from sklearn_rnn.datasets import load_japanese_vowels
 from tests.benchmarks import rivals
+from tests.benchmarks.data_sets import adding_problem
 from tests.benchmarks.rivals import Workload
 
 RESULTS = Path(__file__).parents[2] / "docs" / "performance"
@@ -115,7 +116,7 @@ def length():
     """Time a step of training, one batch of 32, by length; a linear cost is a flat line."""
     works = {
         (cell, n_steps): Workload(*rivals.near(n_steps, 64), cell, n_epochs=1)
-        for cell in CELLS
+        for cell in (*CELLS, "mingru")
         for n_steps in (125, 250, 500, 1000, 2000)
     }
     ours = race({key: partial(rivals.this_library, w) for key, w in works.items()})
@@ -194,7 +195,7 @@ def prediction():
 MEMORY_PROGRAM = """
 import json, sys, threading, time
 import numpy as np
-from sklearn_rnn import RNNClassifier
+from sklearn_rnn import RNNClassifier, RNNRegressor
 from tests.benchmarks.rivals import labelled
 
 def resident():  # MiB
@@ -260,9 +261,11 @@ def roofline():
     rows = []
     for cell, gates in (("lstm", 4), ("gru", 3), ("rnn", 1)):
         for hidden in (32, 64, 128, 256):
-            X, y = rivals.near(200, 128)
+            batch, n_steps, n_channels = 32, 200, 8
+            rng = np.random.default_rng(0)
+            cube = rng.normal(size=(4 * batch, n_steps, n_channels)).astype(np.float32)
+            X, y = rivals.labelled(list(cube))
             work = Workload(X, y, cell, hidden, n_epochs=1)
-            batch, n_steps, n_channels = 32, 200, work.n_channels
             state, weight = torch.randn(batch, hidden), torch.randn(hidden, gates * hidden)
             x = torch.randn(batch * n_steps, n_channels)
             big, big_state = torch.randn(batch * n_steps, gates * hidden), torch.randn(6400, hidden)
@@ -367,6 +370,21 @@ def accuracy():
     )
 
 
+def long_inputs():
+    """Fit the adding problem: two marked numbers among 100 steps, and their sum (R squared)."""
+    (X, y), (X_test, y_test) = (adding_problem(400, 100, seed) for seed in (0, 1))
+    rows = []
+    for cell in ("lstm", "gru", "mingru"):
+        scores, seconds = [], []
+        for seed in range(2):
+            started = time.perf_counter()
+            model = RNNRegressor(cell=cell, random_state=seed, device="cpu").fit(X, y)
+            seconds.append(time.perf_counter() - started)
+            scores.append(model.score(X_test, y_test))
+        rows.append({"cell": cell, "R squared": np.mean(scores), "s a fit": np.median(seconds)})
+    return pd.DataFrame(rows)
+
+
 KERNELS = {
     "lstm": ("aten::mkldnn_rnn_layer", "aten::mkldnn_rnn_layer_backward"),
     "gru": ("GRUThroughTime", "GRUThroughTimeBackward"),
@@ -404,7 +422,17 @@ def share():
 
 SECTIONS = {
     section.__name__: section
-    for section in (training, sizes, length, prediction, memory, roofline, accuracy, share)
+    for section in (
+        training,
+        sizes,
+        length,
+        prediction,
+        memory,
+        roofline,
+        accuracy,
+        share,
+        long_inputs,
+    )
 }
 
 
