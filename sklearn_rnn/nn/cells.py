@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, logsigmoid
+from torch.nn.functional import linear, logsigmoid, pad
 
 from sklearn_rnn.nn.bptt import GRUThroughTime, RNNThroughTime
 from sklearn_rnn.nn.scan import LerpThroughTime, log_positive, positive, scan_in_log_space
@@ -38,6 +38,11 @@ class CellWeights(NamedTuple):
 
 
 State = tuple[Tensor, ...]  # each (batch, hidden); the first is the output
+
+
+MIN_ROWS = 16
+"""Rows of a product outside training. BLAS has kernels of their own for a few rows, which sum in
+another order, and a prediction would have other last digits alone than in company."""
 
 
 class Cell(ABC):
@@ -84,10 +89,16 @@ class Cell(ABC):
         states : for each direction a tuple of Tensor of shape (batch, hidden)
         """
         if self.through_time is not None and inputs[0].device.type == "cpu":
-            return self.scan_through_time(inputs, states, weights)
+            n_rows = inputs[0].shape[1]
+            if n_rows >= MIN_ROWS or torch.is_grad_enabled():
+                return self.scan_through_time(inputs, states, weights)
+            inputs = [_with_rows(x) for x in inputs]
+            states = [tuple(map(_with_rows, state)) for state in states]
+            outputs, last = self.scan_through_time(inputs, states, weights)
+            return [o[:, :n_rows] for o in outputs], [tuple(s[:n_rows] for s in x) for x in last]
         way = self.scan_steps if self.kernel is None else self.scan_kernel
-        outputs, last = zip(*map(way, inputs, states, weights), strict=True)
-        return list(outputs), list(last)
+        results = [way(*each) for each in zip(inputs, states, weights, strict=True)]
+        return [outputs for outputs, _ in results], [state for _, state in results]
 
     def scan_steps(self, x: Tensor, state: State, weights: CellWeights) -> tuple[Tensor, State]:
         """Scan by :meth:`step`, each differentiated by autograd: any cell, slowly."""
@@ -125,6 +136,11 @@ class Cell(ABC):
             *(torch.stack(same) for same in zip(*weights, strict=True)),
         ).unbind(1)
         return list(outputs), [(o[-1],) for o in outputs]
+
+
+def _with_rows(x: Tensor) -> Tensor:
+    """Return x of shape (..., batch, units) with zeros up to MIN_ROWS."""
+    return pad(x, (0, 0, 0, MIN_ROWS - x.shape[-2]))
 
 
 class RNN(Cell):
