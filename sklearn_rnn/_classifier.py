@@ -58,6 +58,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         one mask holds for all steps of a sequence [3]_.
     recurrent_dropout : float in [0, 1), default=0.2
         Share of recurrent weights zeroed in training, one mask for all steps of a batch [4]_.
+        The cell "mingru" has none.
     standardize : bool, default=True
         Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
     lr : float, default=3e-3
