@@ -34,6 +34,7 @@ from tests.benchmarks.rivals import Workload
 
 RESULTS = Path(__file__).parents[2] / "docs" / "performance"
 CELLS = ("lstm", "gru", "rnn")
+LABELS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN", "mingru": "minGRU"}
 
 
 def race(contestants, repeats=5):
@@ -456,22 +457,26 @@ def draw():
     table = pd.read_csv(RESULTS / "training.csv")
     wide = table.pivot(index="contestant", columns="cell", values="seconds an epoch")
     wide = wide.loc[wide["lstm"].sort_values().index, list(CELLS)]
-    wide.columns = [name.upper() for name in wide.columns]
-    wide.plot.barh(ax=left, xlabel="seconds an epoch, log scale", ylabel="", logx=True)
+    wide.columns = [LABELS[name] for name in wide.columns]
+    wide.plot.barh(ax=left, xlabel="seconds an epoch", ylabel="")
     left.invert_yaxis()
     left.set_title("1024 sequences, median length 60, at most 400")
     table = pd.read_csv(RESULTS / "length.csv")
     for cell, rows in table.groupby("cell", sort=False):
-        right.plot(rows["n_steps"], rows["us a step"], "o-", label=cell.upper())
+        right.plot(rows["n_steps"], rows["us a step"], "o-", label=LABELS[cell])
         if rows["tutorial loop, us a step"].notna().any():
             right.plot(
                 rows["n_steps"],
                 rows["tutorial loop, us a step"],
                 "o--",
                 color="gray",
-                label=f"{cell.upper()}, tutorial loop",
+                label=f"{LABELS[cell]}, tutorial loop",
             )
     right.set(xlabel="steps of a sequence", ylabel="µs a step", xscale="log", yscale="log")
+    lengths, microseconds = sorted(set(table["n_steps"])), [2, 5, 10, 20, 50, 100]
+    right.set_xticks(lengths, lengths)
+    right.set_yticks(microseconds, microseconds)
+    right.minorticks_off()
     right.set_title("Cost of a training step by length")
     right.legend()
     figure.savefig(RESULTS / "speed.png", dpi=150)
