@@ -26,7 +26,7 @@ class RNNRegressor(RegressorMixin, BaseRecurrent):
     cell : {"gru", "lstm", "rnn", "mingru"} or subclass of Cell, default="gru"
         What is carried through time: "rnn" is Elman's cell with tanh, "gru" and "lstm" are the
         gated cells that remember longer, "mingru" [8]_ is a GRU whose gates read the input alone,
-        several times faster on long sequences. A class derived from
+        quicker to train. A class derived from
         :class:`sklearn_rnn.nn.cells.Cell` adds one of your own.
     hidden_size : int, default=64
         Units of the state, in each layer and direction.
