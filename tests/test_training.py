@@ -398,7 +398,7 @@ def test_verbose_shows_settings_losses_and_epochs(capsys, sequences):
     X, y = sequences
     RNNClassifier(verbose=1, **QUICK).fit(X, y, X, y)
     shown = capsys.readouterr().out
-    assert "RNNClassifier: lstm, 1 layer(s) of 8 units, both directions" in shown
+    assert "RNNClassifier: gru, 1 layer(s) of 8 units, both directions" in shown
     assert "24 sequences of" in shown
     assert "3/3" in shown
     for word in ("train_loss", "valid_loss", "valid_score"):
