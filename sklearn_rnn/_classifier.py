@@ -165,7 +165,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.normal(size=n).cumsum() for n in rng.integers(5, 30, size=80)]
     >>> y = ["up" if x[-1] > x[0] else "down" for x in X]
-    >>> model = RNNClassifier(hidden_size=16, max_epochs=25, lr=0.01, random_state=0).fit(X, y)
+    >>> model = RNNClassifier(hidden_size=16, max_epochs=40, lr=0.01, random_state=0).fit(X, y)
     >>> model.predict([[0.0, 0.5, 1.5, 2.0, 2.5, 3.5], [3.0, 2.0, 1.0, 0.0, -1.0]])
     array(['up', 'down'], dtype='<U4')
     """
