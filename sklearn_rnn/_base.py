@@ -62,6 +62,7 @@ _NETWORK = (
     "pooling",
     "dropout",
     "recurrent_dropout",
+    "bptt_steps",
 )
 _SETTLED = (*_NETWORK, "standardize", "optimizer", "device")  # by the first fit
 _NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
@@ -88,6 +89,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "max_epochs": an_int(1),
         "batch_size": an_int(1) | one_of(["auto"]),
         "max_batch_steps": an_int(1),
+        "bptt_steps": an_int(1) | none(),
         "optimizer": one_of(OPTIMIZERS) | a_subclass(torch.optim.Optimizer),
         "weight_decay": a_number("[0, inf)"),
         "lr_schedule": one_of(SCHEDULES) | none(),
@@ -124,6 +126,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         max_epochs=100,
         batch_size="auto",
         max_batch_steps=131_072,
+        bptt_steps=None,
         optimizer="adamw",
         weight_decay=0.01,
         lr_schedule="cosine",
@@ -150,6 +153,7 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.max_batch_steps = max_batch_steps
+        self.bptt_steps = bptt_steps
         self.optimizer = optimizer
         self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule

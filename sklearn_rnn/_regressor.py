@@ -56,6 +56,10 @@ class RNNRegressor(RegressorMixin, BaseRecurrent):
     max_batch_steps : int, default=131072
         Limit of memory: a batch of more padded steps (sequences times the longest) goes through
         the network in parts. The update is the same.
+    bptt_steps : int or None, default=None
+        Truncated backpropagation through time [9]_: longer sequences are cut into chunks of so many
+        steps, over whose borders the state is carried but gradients are not. Memory then
+        grows with the length by the outputs alone. None follows gradients through all steps.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or torch Optimizer class, default="adamw"
         What turns gradients into updates [5]_.
     weight_decay : float, default=0.01
@@ -136,6 +140,8 @@ class RNNRegressor(RegressorMixin, BaseRecurrent):
            neural networks. ICML.
     .. [8] Feng, L., Tung, F., Ahmed, M. O., Bengio, Y. and Hajimirsadeghi, H. (2024). Were RNNs
            all we needed? arXiv:2410.01201.
+    .. [9] Williams, R. and Peng, J. (1990). An efficient gradient-based algorithm for on-line
+           training of recurrent network trajectories. Neural Computation 2.
 
     Examples
     --------

@@ -43,13 +43,19 @@ def channel_statistics(sequences: Ragged, training: TrainingRows) -> ChannelStat
     squares = np.zeros(sequences.n_channels)
     has_missing = np.zeros(sequences.n_channels, dtype=bool)
     for values, weight in _chunks(sequences, training):
-        present = ~np.isnan(values)
-        has_missing |= ~present.all(axis=0)
-        count += weight @ present
-        total += weight @ np.where(present, values, 0.0)
+        missing = np.isnan(values)
+        if missing.any():
+            has_missing |= missing.any(axis=0)
+            values[missing] = 0.0
+            count -= weight @ missing
+        count += weight.sum()
+        total += weight @ values
     mean = total / np.where(count > 0, count, 1.0)
     for values, weight in _chunks(sequences, training):
-        squares += weight @ np.nan_to_num(values - mean) ** 2
+        values -= mean
+        if has_missing.any():
+            np.nan_to_num(values, copy=False)
+        squares += weight @ np.square(values, out=values)
     scale = np.sqrt(squares / np.where(count > 0, count, 1.0))
     scale = np.where(scale <= 1e-12 * np.abs(mean), 1.0, scale)  # constant but for rounding
     _warn_of_lost_digits(mean, scale)

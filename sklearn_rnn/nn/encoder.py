@@ -93,6 +93,7 @@ class ManyToOne(nn.Module):
         pooling: str | type[Pooling],
         dropout: float,
         recurrent_dropout: float,
+        bptt_steps: int | None,
         generator: Generator,
     ) -> ManyToOne:
         """Build from an estimator's parameters; the head starts at ``initial_outputs``."""
@@ -104,6 +105,7 @@ class ManyToOne(nn.Module):
             bidirectional=bidirectional,
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
+            bptt_steps=bptt_steps,
             generator=generator,
         )
         encoder = SequenceEncoder(inputs, recurrence, pooling, generator)

@@ -8,12 +8,18 @@ padded tensor, which is what torch's fused kernels take.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator, Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from sklearn_rnn.nn.cells import CELLS, Cell, CellWeights
+from sklearn_rnn.nn.cells import CELLS, MIN_ROWS, Cell, CellWeights, State
 from sklearn_rnn.nn.dropout import Dropout, keep_mask
 from sklearn_rnn.nn.initialization import initialize_gates
+
+PREDICTION_STEPS = 1 << 15
+"""Padded steps walked at once without gradients: bounds the memory of a very long sequence."""
 
 
 class Recurrence(nn.Module):
@@ -36,6 +42,8 @@ class Recurrence(nn.Module):
     recurrent_dropout : float
         On the recurrent weights (weight-drop; Merity et al. 2018), one mask for all steps of a
         batch.
+    bptt_steps : int or None
+        Steps that gradients go back through; None: all.
     generator : torch.Generator
         Source of starting weights and of dropout masks.
     """
@@ -50,6 +58,7 @@ class Recurrence(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        bptt_steps: int | None = None,
         generator: Generator,
     ) -> None:
         super().__init__()
@@ -60,6 +69,7 @@ class Recurrence(nn.Module):
         self.output_size = hidden_size * len(self.directions)
         self.dropout = Dropout(dropout, generator)
         self.recurrent_dropout = recurrent_dropout
+        self.bptt_steps = bptt_steps
         self.generator = generator
         for layer in range(num_layers):
             for direction in self.directions:
@@ -105,15 +115,56 @@ class Recurrence(nn.Module):
             What stands behind a sequence's end is arbitrary.
         """
         flip = Flip(lengths, x.shape[0]) if len(self.directions) == 2 else None
+        chunk_steps = self._chunk_steps(x.shape[1])
         for layer in range(self.num_layers):
             if layer > 0:
                 x = self.dropout(x)
             weights = [self.weights(layer, direction) for direction in self.directions]
             states = [self.cell.initial_state(x.shape[1], w) for w in weights]
             inputs = [x] if flip is None else [x, flip(x)]
-            outputs, _ = self.cell.scan(inputs, states, weights)
+            if chunk_steps is not None and x.shape[0] > chunk_steps:
+                outputs = self._scan_in_chunks(inputs, states, weights, chunk_steps)
+            else:
+                outputs, _ = self.cell.scan(inputs, states, weights)
             x = outputs[0] if flip is None else torch.cat([outputs[0], flip(outputs[1])], dim=2)
         return x
+
+    def _chunk_steps(self, batch: int) -> int | None:
+        """Return the length beyond which a layer is walked in chunks."""
+        if torch.is_grad_enabled():
+            return self.bptt_steps
+        return max(1, PREDICTION_STEPS // max(batch, MIN_ROWS))
+
+    def _scan_in_chunks(
+        self,
+        inputs: Sequence[Tensor],
+        states: Sequence[State],
+        weights: Sequence[CellWeights],
+        chunk_steps: int,
+    ) -> list[Tensor]:
+        """Return the outputs of all steps, computed some steps at a time to save memory.
+
+        In training this is truncated backpropagation through time (Williams and Peng 1990): the
+        state goes on from chunk to chunk, gradients do not. What a chunk's gradient needs is
+        computed again when it is due (Chen et al. 2016, "Training deep nets with sublinear memory
+        cost"), so that of all steps only the outputs are kept.
+        """
+        n_directions, n_states = len(inputs), self.cell.n_states
+
+        def scan(*tensors: Tensor) -> tuple[Tensor, ...]:
+            x, flat = tensors[:n_directions], tensors[n_directions:]
+            states = [flat[i * n_states :][:n_states] for i in range(n_directions)]
+            outputs, last = self.cell.scan(x, states, weights)
+            return (*outputs, *(s for state in last for s in state))
+
+        chunks = []
+        state = [s for direction in states for s in direction]
+        for x in zip(*(x.split(chunk_steps) for x in inputs), strict=True):
+            scanned = checkpoint(scan, *x, *state, use_reentrant=False, preserve_rng_state=False)
+            chunks.append(scanned[:n_directions])
+            # Cloned: a view of the last step would keep all outputs of its chunk.
+            state = [s.detach().clone() for s in scanned[n_directions:]]
+        return [torch.cat(outputs) for outputs in zip(*chunks, strict=True)]
 
     def last(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return where each direction ends: forward at the last step, backward at the first.
