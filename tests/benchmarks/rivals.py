@@ -32,7 +32,7 @@ class Workload:
     """
 
     def __init__(
-        self, X, y, cell="lstm", hidden_size=64, batch_size=32, n_epochs=2, bidirectional=False
+        self, X, y, cell="lstm", hidden_size=64, batch_size=32, n_epochs=5, bidirectional=False
     ):
         self.X, self.y = X, y
         self.cell = cell
