@@ -33,6 +33,7 @@ from sklearn_rnn._params import (
 from sklearn_rnn._random import generator, spawn_seeds
 from sklearn_rnn.data.batching import DeviceSequences, ordered_batches
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
+from sklearn_rnn.data.frames import SequenceColumns, as_columns, read_columns
 from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
 from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.reading import (
@@ -70,7 +71,7 @@ _NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_l
 class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
     """What the many-to-one estimators share: all but the target."""
 
-    _fitted_on_table: bool
+    _fitted_form: str  # "table", "frame" (of list columns) or "sequences"
     _n_channels: int
     _split_seed: int
     _target: Any
@@ -262,26 +263,21 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _read_X(self, X: Any, name: str = "X", *, reset: bool) -> Ragged:
         """Read X of any form; with reset remember its form, else compare with it."""
-        X = as_container(X, name, nested_table=reset)
-        is_table = not isinstance(X, list) and np.ndim(X) < 3
-        if is_table:
-            if reset or self._fitted_on_table:
-                X = validate_data(
-                    self,
-                    X,
-                    reset=reset,
-                    dtype=[np.float32, np.float64],
-                    ensure_all_finite=False,
-                )
-            table = checked_numbers(np.asarray(X), name)
-            sequences = Ragged.from_rectangular(table[:, :, None])
-            check_sequences(sequences, name)
+        X = as_columns(X, name)
+        if isinstance(X, SequenceColumns):
+            form = "sequences" if X.names is None else "frame"
+            sequences = read_columns(self._matched(X, name, reset=reset), name)
         else:
-            sequences = read_sequences(X, name)
+            X = as_container(X, name, nested_table=reset)
+            form = "sequences" if isinstance(X, list) or np.ndim(X) > 2 else "table"
+            if form == "table":
+                sequences = self._read_table(X, name, reset=reset)
+            else:
+                sequences = read_sequences(X, name)
         if reset:
-            self._fitted_on_table = is_table
+            self._fitted_form = form
             self._n_channels = sequences.n_channels
-            if not is_table:
+            if form == "sequences":
                 self.n_features_in_ = sequences.n_channels
                 self.__dict__.pop("feature_names_in_", None)
         elif sequences.n_channels != self._n_channels:
@@ -292,6 +288,38 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 "so for one sequence of several channels pass [sequence]."
             )
         return sequences
+
+    def _read_table(self, X: Any, name: str, *, reset: bool) -> Ragged:
+        """Read one channel from a 2-D array or a frame of single numbers."""
+        if not reset and self._fitted_form == "frame" and hasattr(X, "columns"):
+            raise ValueError(
+                f"{name} is a frame without list columns, but {type(self).__name__} was fitted on "
+                f"one of {self.n_features_in_}. Pass sequences of {self._n_channels} channel(s)."
+            )
+        if reset or self._fitted_form == "table":
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=[np.float32, np.float64],
+                ensure_all_finite=False,
+            )
+        table = checked_numbers(np.asarray(X), name)
+        sequences = Ragged.from_rectangular(table[:, :, None])
+        check_sequences(sequences, name)
+        return sequences
+
+    def _matched(self, X: SequenceColumns, name: str, *, reset: bool) -> SequenceColumns:
+        """Return the list columns in the order of ``fit``, checked by scikit-learn."""
+        known = list(getattr(self, "feature_names_in_", ()))
+        if X.names is None or not (reset or known or self._fitted_form == "frame"):
+            return X
+        if not reset and len(known) == len(X.names) and set(known) == set(X.names):
+            X = X.select(known)
+        names: Any = X.names
+        stand_in = pd.DataFrame(columns=pd.Index(names, dtype=object))
+        validate_data(self, stand_in, reset=reset, skip_check_array=True)
+        return X
 
     # -- training ---------------------------------------------------------------------------------
 
