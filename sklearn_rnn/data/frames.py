@@ -78,8 +78,8 @@ def as_columns(X: Any, name: str = "X") -> Any:
         return X
     sequences = [_sequences_of(column) for column in columns]
     if all(column is None for column in sequences):
-        is_known = hasattr(X, "__array__")
-        return X if is_known else pa.Table.from_arrays(columns, names=names)
+        is_table = hasattr(X, "columns") and hasattr(X, "__array__")
+        return X if is_table else pa.Table.from_arrays(columns, names=names)
     _check_columns(names, sequences, name)
     return SequenceColumns(names, sequences)
 
@@ -144,26 +144,29 @@ def read_columns(X: SequenceColumns, name: str = "X") -> Ragged:
         for column, place in zip(X.columns, places, strict=True)
     ]
     for column, place in zip(columns, places, strict=True):
-        _check_length(columns[0], column, places[0], place, name)
         if column.n_channels == 0:
             raise ValueError(
                 f"{sentence(place)} has sequences of 0 channels; at least 1 channel is required."
             )
+    _check_lengths(columns, X.names or [], name)
     sequences = Ragged.from_lengths(_side_by_side(columns), columns[0].lengths)
     sources = [p for c, p in zip(columns, places, strict=True) for _ in range(c.n_channels)]
     check_sequences(sequences, name, None if X.names is None else sources)
     return sequences
 
 
-def _check_length(first: Column, column: Column, place: str, other: str, name: str) -> None:
-    differing = np.flatnonzero(first.lengths != column.lengths)
-    if len(differing):
-        row = int(differing[0])
-        raise ValueError(
-            f"Row {row} of {name} has {first.lengths[row]} step(s) in {place}, but "
-            f"{column.lengths[row]} in {other} ({len(differing)} such row(s)). The list columns of "
-            "a row need one length; fill up the shorter one with nulls where numbers are missing."
-        )
+def _check_lengths(columns: list[Column], names: list[Any], name: str) -> None:
+    lengths = columns[0].lengths
+    for i, column in enumerate(columns[1:], start=1):
+        differing = np.flatnonzero(lengths != column.lengths)
+        if len(differing):
+            row = int(differing[0])
+            raise ValueError(
+                f"Row {row} of {name} has {lengths[row]} step(s) in column {names[0]!r}, but "
+                f"{column.lengths[row]} in column {names[i]!r} ({len(differing)} such row(s)). "
+                "The list columns of a row need one length; where numbers are missing, fill up "
+                "with nulls."
+            )
 
 
 def _side_by_side(columns: list[Column]) -> np.ndarray:
