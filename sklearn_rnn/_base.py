@@ -181,7 +181,9 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         X : sequences of n_samples
             A list, tuple or 1-D object array of arrays of shape (n_steps, n_channels) or
             (n_steps,); an array of shape (n_samples, n_steps, n_channels); or one of shape
-            (n_samples, n_steps), read as one channel. NaN stands for a missing number.
+            (n_samples, n_steps), read as one channel. Or a frame (pandas, polars, pyarrow) whose
+            columns are lists: its columns are the channels, known by their names. NaN or null
+            stands for a missing number.
         y : array-like of shape (n_samples,) or, for regression, also (n_samples, n_outputs)
             One label or number(s) a sequence.
         X_val, y_val : as X and y, optional

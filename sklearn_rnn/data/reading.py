@@ -21,6 +21,9 @@ from sklearn_rnn.data.ragged import Ragged
 
 NUMERIC_KINDS = "biuf"
 
+_LOOK = 1 << 16
+"""Steps looked at together: bounds the extra memory."""
+
 
 def as_container(X: Any, name: str = "X", *, nested_table: bool = True) -> Any:
     """Return X as a list of sequences, an ndarray, or a frame of columns of numbers.
@@ -117,17 +120,25 @@ def check_sequences(
     # NaN (missing) is allowed, and NaN hides infinity in a sum: look only if the sum is not finite.
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = not np.isfinite(sequences.values.sum())
-    if suspicious:
-        infinite = np.isinf(sequences.values)
+    if suspicious and (place := _first_infinite(sequences.values)) is not None:
+        step, channel = place
+        row, step = sequences.row_of_step(step)
+        source = "" if columns is None else f" ({columns[channel]})"
+        raise ValueError(
+            f"{name} contains infinity or a value too large for dtype('float32'): "
+            f"row {row}, step {step}, channel {channel}{source}. "
+            "Replace it by a finite number, or by NaN if it is missing."
+        )
+
+
+def _first_infinite(values: np.ndarray) -> tuple[int, int] | None:
+    """Return step and channel, or None."""
+    for begin in range(0, len(values), _LOOK):
+        infinite = np.isinf(values[begin : begin + _LOOK])
         if infinite.any():
-            step, channel = (int(i[0]) for i in np.nonzero(infinite))
-            row, step = sequences.row_of_step(step)
-            source = "" if columns is None else f" ({columns[channel]})"
-            raise ValueError(
-                f"{name} contains infinity or a value too large for dtype('float32'): "
-                f"row {row}, step {step}, channel {channel}{source}. "
-                "Replace it by a finite number, or by NaN if it is missing."
-            )
+            steps, channels = np.nonzero(infinite)
+            return begin + int(steps[0]), int(channels[0])
+    return None
 
 
 def as_array(value: Any, place: str) -> np.ndarray:
