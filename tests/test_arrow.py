@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from sklearn_rnn import RNNClassifier
+from sklearn_rnn.data.arrow import numbers_of
 from sklearn_rnn.data.frames import SequenceColumns, as_columns, read_columns
 from sklearn_rnn.data.reading import as_container, read_sequences
 
@@ -81,7 +82,7 @@ def cell(number, number_type):
     if np.isnan(number):
         return None
     if pa.types.is_floating(number_type):
-        return number
+        return np.float16(number) if pa.types.is_float16(number_type) else number
     convert = bool if pa.types.is_boolean(number_type) else int
     return decimal.Decimal(number) if pa.types.is_decimal(number_type) else convert(number)
 
@@ -222,7 +223,14 @@ def test_reading_takes_little_memory_besides_the_numbers(dtype, n_columns):
     assert pa.total_allocated_bytes() - arrow_before < 0.1 * sequences.values.nbytes
 
 
-def test_reading_makes_no_python_object_a_number(monkeypatch):
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_never_become_python_objects(number):
+    array = arrow_array([np.array([[1.0], [np.nan]])], number=number).flatten()
+    for part in (array, array[:1], array[1:], array[:0]):
+        assert numbers_of(part).dtype.kind in "iuf"
+
+
+def test_reading_makes_no_python_object_a_number():
     for dtype, mask in ((np.float32, None), (np.int64, np.arange(1_000_000) % 7 == 0)):
         array = a_million_steps(dtype, mask)
         tracemalloc.start()

@@ -144,7 +144,7 @@ class Number(Channels):
 
     def fill(self, out: np.ndarray, steps: pa.Array) -> None:
         """Write the numbers."""
-        out[:, 0] = _numbers(steps)
+        out[:, 0] = numbers_of(steps)
 
 
 class Vector(Channels):
@@ -161,7 +161,7 @@ class Vector(Channels):
     def fill(self, out: np.ndarray, steps: pa.Array) -> None:
         """Write the numbers of the lists that are there."""
         n_present = len(steps) - steps.null_count
-        numbers = _numbers(steps.flatten()).reshape(n_present, self.n_channels)
+        numbers = numbers_of(steps.flatten()).reshape(n_present, self.n_channels)
         if steps.null_count == 0:
             out[:] = numbers
             return
@@ -232,7 +232,7 @@ def _common_width(steps: list[pa.Array], place: Place) -> int:
     return width or 0
 
 
-def _numbers(array: pa.Array) -> np.ndarray:
+def numbers_of(array: pa.Array) -> np.ndarray:
     """Return Arrow numbers as numpy has them, nulls as NaN."""
     if types.is_boolean(array.type):
         array = array.cast(pa.uint8())
