@@ -312,12 +312,12 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return sequences
 
     def _matched(self, X: SequenceColumns, name: str, *, reset: bool) -> SequenceColumns:
-        """Return the list columns in the order of ``fit``, checked by scikit-learn."""
+        """Return the list columns in the order of ``fit``; scikit-learn refuses other columns."""
         known = list(getattr(self, "feature_names_in_", ()))
         if X.names is None or not (reset or known or self._fitted_form == "frame"):
             return X
         if not reset and len(known) == len(X.names) and set(known) == set(X.names):
-            X = X.select(known)
+            return X.select(known)
         names: Any = X.names
         stand_in = pd.DataFrame(columns=pd.Index(names, dtype=object))
         validate_data(self, stand_in, reset=reset, skip_check_array=True)

@@ -391,6 +391,15 @@ def test_a_frame_may_be_predicted_by_a_model_fitted_on_a_list(fitted):
         np.testing.assert_array_equal(model.predict_proba(TABLE), fitted.predict_proba(TABLE))
 
 
+def test_validation_data_and_further_training_find_columns_by_name(fitted):
+    turned = TABLE.select(["b", "a"])
+    model = RNNClassifier(**SMALL, warm_start=True)
+    model.fit(TABLE, LABELS, turned, LABELS).fit(turned, LABELS)
+    expected = RNNClassifier(**SMALL, warm_start=True)
+    expected.fit(ROWS, LABELS, ROWS, LABELS).fit(ROWS, LABELS)
+    np.testing.assert_array_equal(model.predict_proba(TABLE), expected.predict_proba(ROWS))
+
+
 def test_a_column_alone_counts_its_channels_as_features():
     rows = random_rows(np.random.default_rng(0), N_CHANNELS, False, False, 9)
     array = arrow_array(rows, kind="fixed_size_list")

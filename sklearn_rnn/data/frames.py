@@ -63,6 +63,8 @@ def as_columns(X: Any, name: str = "X") -> Any:
     if isinstance(X, list | tuple | np.ndarray):
         return X
     if isinstance(X, pd.DataFrame):
+        if all(dtype.kind != "O" for dtype in X.dtypes):  # numbers and times, however many columns
+            return X
         names, columns = list(X.columns), [X.iloc[:, i] for i in range(X.shape[1])]
     elif isinstance(X, pd.Series):
         is_arrow = isinstance(X.dtype, pd.ArrowDtype)
