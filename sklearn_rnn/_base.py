@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._device import device_of, is_device
 from sklearn_rnn._params import (
@@ -31,16 +31,10 @@ from sklearn_rnn._params import (
     that,
 )
 from sklearn_rnn._random import generator, spawn_seeds
+from sklearn_rnn._reader import SequenceReader
 from sklearn_rnn.data.batching import DeviceSequences, ordered_batches
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
 from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
-from sklearn_rnn.data.ragged import Ragged
-from sklearn_rnn.data.reading import (
-    as_container,
-    check_sequences,
-    checked_numbers,
-    read_sequences,
-)
 from sklearn_rnn.data.statistics import channel_statistics
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.cells import CELLS, Cell
@@ -68,11 +62,11 @@ _SETTLED = (*_NETWORK, "standardize", "optimizer", "device")  # by the first fit
 _NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
 
 
-class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+class BaseRecurrent(
+    SequenceReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC
+):
     """What the many-to-one estimators share: all but the target."""
 
-    _fitted_on_table: bool
-    _n_channels: int
     _split_seed: int
     _target: Any
 
@@ -184,7 +178,9 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         X : sequences of n_samples
             A list, tuple or 1-D object array of arrays of shape (n_steps, n_channels) or
             (n_steps,); an array of shape (n_samples, n_steps, n_channels); or one of shape
-            (n_samples, n_steps), read as one channel. NaN stands for a missing number.
+            (n_samples, n_steps), read as one channel. Or a frame (pandas, polars, pyarrow) whose
+            columns are lists: its columns are the channels, known by their names. NaN or null
+            stands for a missing number.
         y : array-like of shape (n_samples,) or, for regression, also (n_samples, n_outputs)
             One label or number(s) a sequence.
         X_val, y_val : as X and y, optional
@@ -261,41 +257,6 @@ class BaseRecurrent(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tags.input_tags.three_d_array = True
         tags.target_tags.required = True
         return tags
-
-    # -- reading ----------------------------------------------------------------------------------
-
-    def _read_X(self, X: Any, name: str = "X", *, reset: bool) -> Ragged:
-        """Read X of any form; with reset remember its form, else compare with it."""
-        X = as_container(X, name, nested_table=reset)
-        is_table = not isinstance(X, list) and np.ndim(X) < 3
-        if is_table:
-            if reset or self._fitted_on_table:
-                X = validate_data(
-                    self,
-                    X,
-                    reset=reset,
-                    dtype=[np.float32, np.float64],
-                    ensure_all_finite=False,
-                )
-            table = checked_numbers(np.asarray(X), name)
-            sequences = Ragged.from_rectangular(table[:, :, None])
-            check_sequences(sequences, name)
-        else:
-            sequences = read_sequences(X, name)
-        if reset:
-            self._fitted_on_table = is_table
-            self._n_channels = sequences.n_channels
-            if not is_table:
-                self.n_features_in_ = sequences.n_channels
-                self.__dict__.pop("feature_names_in_", None)
-        elif sequences.n_channels != self._n_channels:
-            raise ValueError(
-                f"{name} has {sequences.n_channels} channel(s), but {type(self).__name__} was "
-                f"fitted with {self._n_channels}. Pass sequences of shape (n_steps, "
-                f"{self._n_channels}); a 2-D array is read as (n_samples, n_steps), one channel, "
-                "so for one sequence of several channels pass [sequence]."
-            )
-        return sequences
 
     # -- training ---------------------------------------------------------------------------------
 

@@ -44,7 +44,8 @@ LABELS = np.array(["no", "yes"] * (N_SAMPLES // 2))
 NUMBERS = np.linspace(-1, 1, N_SAMPLES)
 DATES = np.full(N_SAMPLES, np.datetime64("2024-01-01"))
 WEIGHTS = np.ones(N_SAMPLES)
-ARROW_LIST = pd.ArrowDtype(pa.list_(pa.float64()))
+FIRST, SECOND = ([s[:, i].tolist() for s in SEQUENCES] for i in range(2))
+COLUMNS = pa.table({"pulse": FIRST, "weight": SECOND})
 
 
 def bad(
@@ -89,6 +90,16 @@ def object_array(rows):
     return array
 
 
+def arrow(rows, step_type=None):
+    """Return a list column of these rows."""
+    return pa.array(rows, None if step_type is None else pa.list_(step_type))
+
+
+def with_cell(row, value, rows=FIRST):
+    """Return the rows of a column with one replaced."""
+    return [*rows[:row], value, *rows[row + 1 :]]
+
+
 def same(a, b):
     """Compare inputs deeply."""
     if type(a) is not type(b):
@@ -103,10 +114,12 @@ def same(a, b):
             return equal_form and all(map(same, a.flat, b.flat))
         return equal_form and a.tobytes() == b.tobytes()
     if isinstance(a, pd.DataFrame):
-        return a.columns.equals(b.columns) and all(same(a[name], b[name]) for name in a)
+        return a.columns.equals(b.columns) and all(
+            same(a.iloc[:, i], b.iloc[:, i]) for i in range(a.shape[1])
+        )
     if isinstance(a, pd.Series):
         return a.index.equals(b.index) and a.dtype == b.dtype and same(a.to_numpy(), b.to_numpy())
-    if isinstance(a, pl.DataFrame | pa.Table):
+    if isinstance(a, pl.DataFrame | pl.Series | pa.Table | pa.ChunkedArray | pa.Array):
         return a.equals(b)
     if isinstance(a, torch.Tensor):
         return torch.equal(a, b) and a.requires_grad == b.requires_grad
@@ -342,25 +355,135 @@ BAD_X = [
         X=with_row(6, changed(SEQUENCES[6], (0, 1), 1e300))),
     bad("X-int-beyond-any-float", ValueError, r"Row 6 of X .*too large",
         X=with_row(6, [[1, 10**400], [2, 3]])),
-    bad("X-frame-with-list-column", TypeError,
-        r"Column 'signal' of X holds sequences.*X\['signal'\]\.tolist\(\)",
-        X=pd.DataFrame({"age": np.arange(N_SAMPLES), "signal": SEQUENCES})),
-    bad("X-frame-with-list-column-that-begins-with-None", TypeError,
-        r"Column 'signal' of X holds sequences.*X\['signal'\]",
-        X=pd.DataFrame({"signal": [None, *(s[:, 0].tolist() for s in SEQUENCES[1:])]})),
-    bad("X-frame-with-arrow-list-column", TypeError,
-        r"Column 'signal' of X holds sequences.*X\['signal'\]",
-        X=pd.DataFrame({"signal": pd.Series([[1.0, 2.0]] * N_SAMPLES, dtype=ARROW_LIST)})),
-    bad("X-polars-list-column", TypeError, r"Column 'signal' of X holds sequences.*X\['signal'\]",
-        X=pl.DataFrame({"signal": [s[:, 0].tolist() for s in SEQUENCES]})),
-    bad("X-arrow-list-column", TypeError, r"Column 'signal' of X holds sequences.*X\['signal'\]",
-        X=pa.table({"signal": [s[:, 0].tolist() for s in SEQUENCES]})),
     bad("X-frame-with-text", (TypeError, ValueError), r"Column 'city' of X .*number.*'Rome'",
         X=FRAME.assign(city="Rome")),
     bad("X-frame-with-dates", (TypeError, ValueError), r"Column 'day' of X .*number.*datetime64",
         X=FRAME.assign(day=pd.Timestamp("2024-01-01"))),
     bad("X-frame-row-with-text", TypeError, r"Row 2 of X must hold numbers\. Got 'Rome'",
         X=with_row(2, pd.DataFrame({"a": [1.0, 2.0], "city": ["Rome", "Oslo"]}))),
+]
+BAD_FRAMES = [
+    bad("frame-static-column", ValueError,
+        r"Column 'age' of X holds single values beside the list column 'pulse'\. .*leave it out",
+        X=pd.DataFrame({"age": np.arange(N_SAMPLES), "pulse": FIRST})),
+    bad("frame-static-column-arrow", ValueError,
+        r"Column 'city' of X holds single values beside the list column 'pulse'\. .*repeats",
+        X=COLUMNS.append_column("city", pa.array(["Rome"] * N_SAMPLES))),
+    bad("frame-static-column-polars", ValueError,
+        r"Column 'age' of X holds single values beside the list column 'pulse'",
+        X=pl.DataFrame({"pulse": FIRST, "age": range(N_SAMPLES)})),
+    bad("frame-column-name-twice", ValueError,
+        r"X has more than one column named 'pulse'\. Give each a name of its own",
+        X=pa.table([FIRST, SECOND], names=["pulse", "pulse"])),
+    bad("frame-column-name-twice-pandas", ValueError, r"X has more than one column named 'a'",
+        X=pd.DataFrame({"a": FIRST, "b": SECOND}).set_axis(["a", "a"], axis=1)),
+    bad("frame-names-of-mixed-types", TypeError, r"Feature names are only supported if all",
+        X=pd.DataFrame({"pulse": FIRST, 1: SECOND})),
+    bad("frame-without-rows", ValueError, r"0 sample\(s\).* X is empty", X=COLUMNS[:0], y=[]),
+    bad("frame-without-rows-polars", ValueError, r"0 sample\(s\).* X is empty",
+        X=pl.from_arrow(COLUMNS[:0]), y=[]),
+    bad("frame-null-list", ValueError,
+        r"Row 3 of column 'pulse' of X has no sequence, it is null \(1 such row\(s\)\)\. Drop",
+        X=pa.table({"pulse": with_cell(3, None)})),
+    bad("frame-null-lists-in-chunks", ValueError,
+        r"Row 5 of column 'weight' of X has no sequence, it is null \(2 such",
+        X=pa.table({"pulse": FIRST, "weight": pa.chunked_array(
+            [FIRST[:5], pa.nulls(2, pa.list_(pa.float64())), FIRST[7:]])})),
+    bad("frame-null-list-of-fixed-size", ValueError, r"Row 0 of column 'a' of X has no sequence",
+        X=pa.table({"a": pa.array([None, *[[1.0, 2.0]] * 11], pa.list_(pa.float64(), 2))})),
+    bad("frame-None-beside-objects", ValueError,
+        r"Row 0 of column 'signal' of X has no sequence, it is null \(2 such",
+        X=pd.DataFrame({"signal": [None, np.nan, *SEQUENCES[2:]]})),
+    bad("frame-null-list-polars", ValueError, r"Row 3 of column 'pulse' of X has no sequence",
+        X=pl.DataFrame({"pulse": with_cell(3, None)})),
+    bad("frame-null-list-pandas", ValueError, r"Row 3 of column 'pulse' of X has no sequence",
+        X=pa.table({"pulse": with_cell(3, None)}).to_pandas(types_mapper=pd.ArrowDtype)),
+    bad("column-null-list", ValueError, r"Row 3 of X has no sequence", X=arrow(with_cell(3, None))),
+    bad("frame-zero-steps", ValueError, r"Row 4 of X is a sequence of 0 steps.* drop",
+        X=pa.table({"pulse": with_cell(4, [])})),
+    bad("frame-zero-steps-alone", ValueError, r"Row 0 of X is a sequence of 0 steps \(12 such",
+        X=pa.table({"pulse": [[]] * N_SAMPLES})),
+    bad("frame-zero-steps-objects", ValueError, r"Row 4 of X is a sequence of 0 steps.* drop",
+        X=pd.DataFrame({"signal": with_row(4, np.empty((0, 2)))})),
+    bad("frame-unequal-lengths", ValueError,
+        r"Row 2 of X has 5 step\(s\) in column 'pulse', but 2 in column 'weight' \(1 such .*nulls",
+        X=pa.table({"pulse": FIRST, "weight": with_cell(2, [1.0, 2.0], SECOND)})),
+    bad("frame-unequal-lengths-of-objects", ValueError,
+        r"Row 6 of X has 4 step\(s\) in column 'pulse', but 3 in column 'signal' \(1 such",
+        X=pd.DataFrame({"pulse": FIRST, "signal": with_row(6, np.zeros((3, 2)))})),
+    bad("frame-unequal-lengths-of-fixed-size", ValueError,
+        r"Row 1 of X has 4 step\(s\) in column 'pulse', but 3 in column 'b' \(9 such",
+        X=COLUMNS.set_column(1, "b", pa.array([[1.0] * 3] * 12, pa.list_(pa.float64(), 3)))),
+    bad("frame-steps-of-unequal-width", ValueError,
+        r"Row 10, step 1 of column 'signal' of X has 1 channel\(s\), but the first step has 2",
+        X=pa.table({"signal": with_cell(10, [[1.0, 2.0], [3.0]], [[[1.0, 2.0]]] * 12)})),
+    bad("frame-first-step-null-then-unequal-width", ValueError,
+        r"Row 1, step 2 of column 'signal' of X has 3 channel\(s\), but the first step has 2",
+        X=pa.table({"signal": [[None, [1, 2]], [None, [3, 4], [5, 6, 7]], *[[[1, 2]]] * 10]})),
+    bad("frame-unequal-width-in-a-struct", ValueError,
+        r"Row 1, step 0 of field 'b' of column 'a' of X has 1 channel\(s\), but the first .* 2",
+        X=pa.table({"a": [[{"b": [1, 2]}], [{"b": [3]}]] * 6})),
+    bad("frame-objects-of-unequal-channels", ValueError,
+        r"Row 3 of column 'signal' of X has 3 channel\(s\), but row 0 has 2",
+        X=pd.DataFrame({"signal": with_row(3, np.zeros((4, 3)))})),
+    bad("frame-objects-of-steps-of-unequal-width", ValueError,
+        r"Row 0 of column 'signal' of X can't be read as numbers of shape \(n_steps, n_channels\)",
+        X=pa.table({"signal": [[[1.0, 2.0], [3.0]]] * N_SAMPLES}).to_pandas()),
+    bad("frame-object-that-is-no-sequence", ValueError,
+        r"Row 7 of column 'signal' of X is a single number",
+        X=pd.DataFrame({"signal": with_row(7, 3.0)})),
+    bad("frame-zero-channels", ValueError,
+        r"Column 'a' of X has sequences of 0 channels; at least 1",
+        X=pa.table({"a": arrow([[[]]] * N_SAMPLES, pa.list_(pa.float32()))})),
+    bad("frame-zero-channels-of-fixed-size", ValueError, r"Column 'a' of X has .* 0 channels",
+        X=pa.table({"pulse": [[1.0]] * 12, "a": arrow([[[]]] * 12, pa.list_(pa.int8(), 0))})),
+    bad("frame-infinity", ValueError,
+        r"X contains infinity .*row 5, step 1, channel 1 \(column 'weight' of X\)\. Replace",
+        X=pa.table({"pulse": FIRST, "weight": with_cell(5, [1.0, np.inf, 2.0], SECOND)})),
+    bad("frame-beyond-float32", ValueError,
+        r"too large for dtype\('float32'\): row 5, step 1, channel 0 \(column 'pulse' of X\)",
+        X=pd.DataFrame({"pulse": with_cell(5, [1.0, 1e300, np.nan])})),
+    bad("column-infinity", ValueError, r"X contains infinity .* row 5, step 1, channel 0\. Replace",
+        X=pl.Series(with_cell(5, [1.0, -np.inf]))),
+    bad("frame-text", TypeError,
+        r"Column 'words' of X holds lists of string\. Text .* encode them as numbers",
+        X=pa.table({"words": [["a", "b"]] * N_SAMPLES})),
+    bad("frame-text-polars", TypeError, r"Column 'words' of X holds lists of .*string.* encode",
+        X=pl.DataFrame({"words": [["a", "b"]] * N_SAMPLES})),
+    bad("frame-categories", TypeError,
+        r"Column 'words' of X holds lists of dictionary.* categories .* encode them as numbers",
+        X=pa.table({"words": arrow([["a"]] * 12, pa.dictionary(pa.int8(), pa.string()))})),
+    bad("frame-categories-polars", TypeError, r"Column 'words' of X holds lists of .* categories ",
+        X=pl.DataFrame({"words": [["a", "b"]] * 12}, {"words": pl.List(pl.Categorical)})),
+    bad("frame-text-in-objects", TypeError,
+        r"Row 0 of column 'words' of X must hold numbers\. Got dtype <U1.*encode text",
+        X=pd.DataFrame({"words": [["a", "b"]] * N_SAMPLES})),
+    bad("frame-text-in-a-struct", TypeError,
+        r"Field 'word' of column 'a' of X holds lists of string\. .*encode them as numbers",
+        X=pa.table({"a": [[{"number": 1.0, "word": "x"}]] * N_SAMPLES})),
+    bad("frame-text-in-dicts", TypeError,
+        r"Field 'word' of column 'a' of X holds lists of string\. .*encode them as numbers",
+        X=pd.DataFrame({"a": [[{"number": 1.0, "word": "x"}]] * N_SAMPLES})),
+    bad("frame-dicts-of-mixed-types", ValueError,
+        r"Column 'a' of X can't be read as lists of dicts: ",
+        X=pd.DataFrame({"a": [[{"b": 1.0}], [{"b": "x"}]] * 6})),
+    bad("frame-timestamps", TypeError,
+        r"Column 'day' of X holds lists of timestamp\[us\]\. Turn times into numbers",
+        X=pa.table({"day": arrow([[0, 1]] * 12, pa.timestamp("us"))})),
+    bad("column-durations", TypeError,
+        r"X holds lists of duration\[s\]\. Turn times into numbers.* seconds since",
+        X=pd.Series(arrow([[0, 1]] * 12, pa.duration("s")), dtype=pd.ArrowDtype(
+            pa.list_(pa.duration("s"))))),
+    bad("frame-bytes", TypeError, r"Column 'a' of X holds lists of binary\. Give numbers",
+        X=pa.table({"a": [[b"a"]] * N_SAMPLES})),
+    bad("frame-nested-too-deep", TypeError,
+        r"Column 'a' of X holds lists of list<.* Lists may be nested once.* flatten",
+        X=pa.table({"a": [[[[1.0]]]] * N_SAMPLES})),
+    bad("frame-tensors", TypeError,
+        r"Column 'a' of X holds sequences as extension<arrow\.fixed_shape_tensor.* Convert",
+        X=pa.table({"a": pa.FixedShapeTensorArray.from_numpy_ndarray(CUBE)})),
+    bad("X_val-frame-null-list", ValueError, r"Row 3 of column 'pulse' of X_val has no sequence",
+        X=FIRST, X_val=pa.table({"pulse": with_cell(3, None)}), y_val=LABELS),
 ]
 BAD_Y = [
     bad("y-None", ValueError, r"requires y to be passed, but the target y is None", y=None),
@@ -550,6 +673,23 @@ FITTED = [
         X=TABLE[:, :3]),
     on_fitted("renamed-columns", ValueError, r"feature names should match.* unseen .*- z",
         fitted_on=FRAME, X=FRAME.rename(columns={"a": "z"})),
+    on_fitted("frame-renamed-column", ValueError,
+        r"feature names should match.* unseen .*- speed\n.*now missing:\n- weight",
+        fitted_on=COLUMNS, X=COLUMNS.rename_columns(["pulse", "speed"])),
+    on_fitted("frame-column-missing", ValueError, r"feature names .*now missing:\n- weight",
+        fitted_on=COLUMNS, X=COLUMNS.select(["pulse"])),
+    on_fitted("frame-one-column-more", ValueError, r"feature names should .* unseen .*- speed",
+        fitted_on=COLUMNS, X=COLUMNS.append_column("speed", COLUMNS["pulse"])),
+    on_fitted("frame-wider-column", ValueError,
+        r"X has 3 channel\(s\), but RNNClassifier was fitted with 2", fitted_on=COLUMNS,
+        X=COLUMNS.set_column(1, "weight", arrow([s.tolist() for s in SEQUENCES]))),
+    on_fitted("frame-of-single-numbers", ValueError,
+        r"X is a frame without list columns, but RNNClassifier was fitted on one of 2\. Pass ",
+        fitted_on=COLUMNS, X=FRAME.iloc[:, :2].set_axis(["pulse", "weight"], axis=1)),
+    on_fitted("frame-of-lists-where-numbers-were", ValueError,
+        r"feature names should match.* unseen .*- pulse", fitted_on=FRAME, X=COLUMNS),
+    on_fitted("list-of-other-channels-than-the-frame", ValueError,
+        r"X has 1 channel\(s\), but RNNClassifier was fitted with 2", fitted_on=COLUMNS, X=FIRST),
     on_fitted("regressor-channels", ValueError,
         r"X has 1 channel\(s\), but RNNRegressor was fitted with 2", estimator=RNNRegressor,
         X=TABLE),
@@ -594,7 +734,7 @@ FITTED = [
 ]
 # fmt: on
 
-ROWS = [*PARAMETERS, *BAD_X, *BAD_Y, *BAD_NUMBERS, *BAD_FIT, *UNFITTED, *FITTED]
+ROWS = [*PARAMETERS, *BAD_X, *BAD_FRAMES, *BAD_Y, *BAD_NUMBERS, *BAD_FIT, *UNFITTED, *FITTED]
 
 
 @pytest.fixture(scope="module", autouse=True)

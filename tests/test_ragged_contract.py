@@ -1,4 +1,4 @@
-"""Every array form of X goes through scikit-learn's tools, with the same numbers coming out.
+"""Every form of X goes through scikit-learn's tools, with the same numbers coming out.
 
 A form says how the same sequences are held; a tool is a scikit-learn function or meta-estimator
 around a small network, turned into one array of results. Each tool is given each form, and must
@@ -8,7 +8,7 @@ Left out, because scikit-learn converts X to a table before the network sees it:
 ``BaggingClassifier``, ``AdaBoostClassifier``, ``SelfTrainingClassifier``, ``ClassifierChain``,
 ``RegressorChain``, ``OneVsOneClassifier``, ``OutputCodeClassifier``, ``RFE`` and
 ``StackingClassifier(passthrough=True)``.
-``ColumnTransformer`` and ``permutation_importance`` pick columns, which these forms have none of.
+``ColumnTransformer`` and ``permutation_importance`` pick columns, which arrays have none of.
 """
 
 import copy
@@ -19,6 +19,8 @@ from functools import cache
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -109,6 +111,56 @@ def read_only(array):
     return array
 
 
+def columns(rows):
+    """Return a dict of one list of 1-D arrays a channel."""
+    return {f"c{i}": [row[:, i] for row in rows] for i in range(rows[0].shape[1])}
+
+
+def arrow_table(rows):
+    return pa.table({name: pa.array(column) for name, column in columns(rows).items()})
+
+
+def arrow_table_with_nulls(rows):
+    """Return the same with null in the place of NaN."""
+    return pa.table(
+        {
+            name: [[None if x != x else x for x in row.tolist()] for row in column]
+            for name, column in columns(rows).items()
+        }
+    )
+
+
+def arrow_steps(rows):
+    """Return a column of lists of steps, a null step where all numbers are missing."""
+    return pa.array([[None if np.isnan(step).all() else step for step in row] for row in rows])
+
+
+def arrow_structs(rows):
+    """Return a column of lists of structs of one field a channel."""
+    return pa.array([[{f"c{i}": x for i, x in enumerate(step)} for step in row] for row in rows])
+
+
+def pandas_arrow(table):
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+FRAMES = {
+    "arrow": arrow_table,
+    "arrow-with-nulls": arrow_table_with_nulls,
+    "arrow-of-steps": lambda rows: pa.table({"s": arrow_steps(rows)}),
+    "arrow-column-of-steps": arrow_steps,
+    "arrow-batch": lambda rows: arrow_table(rows).to_batches()[0],
+    "pandas-arrow": lambda rows: pandas_arrow(arrow_table(rows)),
+    "pandas-arrow-of-structs": lambda rows: pandas_arrow(pa.table({"s": arrow_structs(rows)})),
+    "pandas-column-of-structs": lambda rows: pandas_arrow(pa.table({"s": arrow_structs(rows)}))[
+        "s"
+    ],
+    "pandas-objects": lambda rows: pd.DataFrame(columns(rows)),
+    "pandas-objects-of-2d": lambda rows: pd.DataFrame({"s": series(rows)}),
+    "polars": lambda rows: pl.from_arrow(arrow_table(rows)),
+    "polars-of-structs": lambda rows: pl.DataFrame({"s": arrow_structs(rows)}),
+    "polars-column-of-steps": lambda rows: pl.Series(arrow_steps(rows)),
+}
 ANY = {
     "list-of-2d": list,
     "tuple-of-2d": tuple,
@@ -140,12 +192,12 @@ TABLE = {
     "2d-objects": lambda rows: np.stack(flat(rows)).astype(object),
     "frame-of-plain-columns": lambda rows: pd.DataFrame(np.stack(flat(rows))).add_prefix("step"),
 }
-FORMS = ANY | ONE_CHANNEL | RECTANGULAR | TABLE
+FORMS = ANY | FRAMES | ONE_CHANNEL | RECTANGULAR | TABLE
 FORMS_OF = {
-    ("ragged", 2): [*ANY],
-    ("ragged", 1): [*ANY, *ONE_CHANNEL],
-    ("rectangular", 2): [*ANY, *RECTANGULAR],
-    ("rectangular", 1): [*ANY, *ONE_CHANNEL, *RECTANGULAR, *TABLE],
+    ("ragged", 2): [*ANY, *FRAMES],
+    ("ragged", 1): [*ANY, *FRAMES, *ONE_CHANNEL],
+    ("rectangular", 2): [*ANY, *FRAMES, *RECTANGULAR],
+    ("rectangular", 1): [*ANY, *FRAMES, *ONE_CHANNEL, *RECTANGULAR, *TABLE],
 }
 DTYPES = ["float64", "float32", "int64", "float32 with NaN"]
 
@@ -320,7 +372,15 @@ CONTAINERS = [
     ("list-of-lists", "rectangular", 1, "float64 with NaN"),
     ("2d", "rectangular", 1, "float32 with NaN"),
     ("frame-of-plain-columns", "rectangular", 1, "float64 with NaN"),
+    ("arrow", "ragged", 2, "float64 with NaN"),
+    ("arrow-column-of-steps", "ragged", 2, "float32 with NaN"),
+    ("pandas-arrow", "ragged", 2, "float64 with NaN"),
+    ("pandas-objects", "ragged", 2, "float64 with NaN"),
+    ("polars", "ragged", 2, "float32 with NaN"),
 ]
+
+
+IN_TWO_PROCESSES = ["arrow", "arrow-batch", "pandas-arrow", "pandas-objects", "polars"]
 
 
 @cache
@@ -343,7 +403,9 @@ def test_tool_result_depends_on_the_sequences(tool):
     assert not np.array_equal(some, other)
 
 
-@pytest.mark.parametrize("form", ["list-of-2d", "objects-of-2d", "series-of-2d", "3d"])
+@pytest.mark.parametrize(
+    "form", ["list-of-2d", "objects-of-2d", "series-of-2d", "3d", *IN_TWO_PROCESSES]
+)
 def test_grid_search_of_a_pipeline_in_two_processes_gives_the_same_as_in_one(form):
     X = held(form, "rectangular", 2, "float32 with NaN")
     pipeline = make_pipeline(FunctionTransformer(), LSTM)

@@ -2,13 +2,13 @@
 
 Forms with equal numbers give equal results: a list, tuple, Series or 1-D object array of arrays of
 shape ``(n_steps, n_channels)`` or ``(n_steps,)``; a 3-D array ``(n_samples, n_steps, n_channels)``;
-a 2-D array ``(n_samples, n_steps)``, which is one channel. Messages call X by the ``name`` the user
-knows it by.
+a 2-D array ``(n_samples, n_steps)``, which is one channel. Columns of sequences are read in
+``frames.py``. Messages call X by the ``name`` the user knows it by.
 """
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence, Sequence
+from collections.abc import MutableSequence, Sequence, Sized
 from itertools import chain
 from numbers import Real
 from typing import Any
@@ -20,6 +20,9 @@ from scipy import sparse
 from sklearn_rnn.data.ragged import Ragged
 
 NUMERIC_KINDS = "biuf"
+
+_LOOK = 1 << 16
+"""Steps looked at together: bounds the extra memory."""
 
 
 def as_container(X: Any, name: str = "X", *, nested_table: bool = True) -> Any:
@@ -42,8 +45,9 @@ def as_container(X: Any, name: str = "X", *, nested_table: bool = True) -> Any:
     is_container = isinstance(X, Sequence) or hasattr(X, "__array__") or hasattr(X, "columns")
     if not is_container or isinstance(X, str | bytes | np.generic):
         raise TypeError(
-            f"{name} must be a list of sequences, a 2-D array (n_samples, n_steps) or a 3-D array "
-            f"(n_samples, n_steps, n_channels). Got {type(X).__name__} instead."
+            f"{name} must be a list of sequences, a frame with list columns, a 2-D array "
+            "(n_samples, n_steps) or a 3-D array (n_samples, n_steps, n_channels). "
+            f"Got {type(X).__name__} instead."
         )
     if isinstance(X, tuple | MutableSequence):
         table = _nested_table(X) if nested_table else None
@@ -54,7 +58,7 @@ def as_container(X: Any, name: str = "X", *, nested_table: bool = True) -> Any:
     array = as_array(X, name)
     if array.dtype == object and array.ndim == 1:
         return list(array)
-    if array.dtype == object and array.ndim == 2 and array.size and _is_sequence(array.flat[0]):
+    if array.dtype == object and array.ndim == 2 and array.size and is_sequence(array.flat[0]):
         raise ValueError(
             f"{name} is a 2-D object array of shape {array.shape} that holds sequences. Pass one "
             "(n_steps, n_channels) array a sample, in a list or a 1-D object array."
@@ -89,33 +93,52 @@ def read_sequences(X: list | np.ndarray, name: str = "X") -> Ragged:
     TypeError
         If a row does not hold numbers.
     """
-    if len(X) == 0:
-        raise ValueError(
-            f"Found array with 0 sample(s) while a minimum of 1 is required: {name} is empty."
-        )
-    sequences = Ragged.from_rectangular(X) if isinstance(X, np.ndarray) else _read_list(X, name)
+    check_not_empty(X, name)
+    sequences = Ragged.from_rectangular(X) if isinstance(X, np.ndarray) else read_list(X, name)
     check_sequences(sequences, name)
     return sequences
 
 
-def check_sequences(sequences: Ragged, name: str = "X") -> None:
-    """Raise ValueError for a sequence of no steps, no channels, or an infinite number."""
+def check_not_empty(X: Sized, name: str) -> None:
+    """Raise ValueError if there is no sample."""
+    if len(X) == 0:
+        raise ValueError(
+            f"Found array with 0 sample(s) while a minimum of 1 is required: {name} is empty."
+        )
+
+
+def check_sequences(
+    sequences: Ragged, name: str = "X", columns: Sequence[str] | None = None
+) -> None:
+    """Raise ValueError for a sequence of no steps, no channels, or an infinite number.
+
+    ``columns`` says of each channel where it is from.
+    """
     if sequences.n_channels == 0:
         raise ValueError(f"{name} has sequences of 0 channels; at least 1 channel is required.")
     _check_lengths(sequences.lengths, name)
     # NaN (missing) is allowed, and NaN hides infinity in a sum: look only if the sum is not finite.
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = not np.isfinite(sequences.values.sum())
-    if suspicious:
-        infinite = np.isinf(sequences.values)
+    if suspicious and (place := _first_infinite(sequences.values)) is not None:
+        step, channel = place
+        row, step = sequences.row_of_step(step)
+        source = "" if columns is None else f" ({columns[channel]})"
+        raise ValueError(
+            f"{name} contains infinity or a value too large for dtype('float32'): "
+            f"row {row}, step {step}, channel {channel}{source}. "
+            "Replace it by a finite number, or by NaN if it is missing."
+        )
+
+
+def _first_infinite(values: np.ndarray) -> tuple[int, int] | None:
+    """Return step and channel, or None."""
+    for begin in range(0, len(values), _LOOK):
+        infinite = np.isinf(values[begin : begin + _LOOK])
         if infinite.any():
-            step, channel = (int(i[0]) for i in np.nonzero(infinite))
-            row, step = sequences.row_of_step(step)
-            raise ValueError(
-                f"{name} contains infinity or a value too large for dtype('float32'): "
-                f"row {row}, step {step}, channel {channel}. "
-                "Replace it by a finite number, or by NaN if it is missing."
-            )
+            steps, channels = np.nonzero(infinite)
+            return begin + int(steps[0]), int(channels[0])
+    return None
 
 
 def as_array(value: Any, place: str) -> np.ndarray:
@@ -142,7 +165,8 @@ def _nested_table(X: Sequence) -> np.ndarray | None:
     return np.array(X, dtype=np.float64)
 
 
-def _read_list(X: list, name: str) -> Ragged:
+def read_list(X: list, name: str) -> Ragged:
+    """Read sequences one by one; errors name the row, but zeros of steps are not looked for."""
     arrays = (
         X
         if all(type(a) is np.ndarray and a.dtype.kind in NUMERIC_KINDS for a in X)
@@ -185,6 +209,8 @@ def _read_row(item: Any, place: str) -> np.ndarray:
         raise TypeError(f"{place} is sparse, but dense data is required. Use '.toarray()'.")
     try:
         array = as_array(item, place)
+        if array.dtype == object and array.ndim == 1 and len(array) and is_sequence(array[0]):
+            array = as_array(list(array), place)  # what pandas makes of nested lists in a file
     except ValueError as error:
         raise ValueError(
             f"{place} can't be read as numbers of shape (n_steps, n_channels): {error}"
@@ -245,7 +271,10 @@ def _refuse_dimensions(n_dimensions: int, place: str, name: str) -> None:
     )
 
 
-def _is_sequence(value: Any) -> bool:
+def is_sequence(value: Any) -> bool:
+    """Return whether a cell holds more than a single value."""
+    if isinstance(value, list | tuple):
+        return True
     return not isinstance(value, str | bytes) and np.ndim(value) > 0
 
 
@@ -261,11 +290,12 @@ def _check_frame(X: Any, name: str) -> None:
         column = np.asarray(X[column_name])
         if column.dtype.kind in NUMERIC_KINDS:
             continue
-        cell = next((c for c in column.ravel() if _is_sequence(c) or not pd.isna(c)), np.nan)
-        if _is_sequence(cell):
+        cell = next((c for c in column.ravel() if is_sequence(c) or not pd.isna(c)), np.nan)
+        if is_sequence(cell):
             raise TypeError(
-                f"Column {column_name!r} of {name} holds sequences. Frames with list columns can't "
-                f"be read yet: pass that column alone, as {name}[{column_name!r}].tolist()."
+                f"Column {column_name!r} of {name} holds sequences as "
+                f"{getattr(X[column_name], 'type', column.dtype)}, which can't be read. Convert "
+                "it to lists of numbers."
             )
         if not isinstance(cell, Real | np.bool_):
             raise TypeError(
