@@ -116,7 +116,7 @@ class BaseRecurrent(
         dropout=0.3,
         recurrent_dropout=0.2,
         standardize=True,
-        lr=3e-3,
+        lr=0.01,
         max_epochs=100,
         batch_size="auto",
         max_batch_steps=131_072,

@@ -61,7 +61,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         The cell "mingru" has none.
     standardize : bool, default=True
         Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
-    lr : float, default=3e-3
+    lr : float, default=0.01
         Learning rate; the highest one where a schedule changes it.
     max_epochs : int, default=100
         Passes over the training rows.
@@ -193,7 +193,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         dropout=0.3,
         recurrent_dropout=0.2,
         standardize=True,
-        lr=3e-3,
+        lr=0.01,
         max_epochs=100,
         batch_size="auto",
         max_batch_steps=131_072,

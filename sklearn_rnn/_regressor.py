@@ -46,7 +46,7 @@ class RNNRegressor(RegressorMixin, BaseRecurrent):
         The cell "mingru" has none.
     standardize : bool, default=True
         Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
-    lr : float, default=3e-3
+    lr : float, default=0.01
         Learning rate; the highest one where a schedule changes it.
     max_epochs : int, default=100
         Passes over the training rows.

@@ -350,6 +350,9 @@ def accuracy():
         model = RNNClassifier(
             bidirectional=False,
             pooling="last",
+            dropout=0.0,
+            recurrent_dropout=0.0,
+            lr=3e-3,
             lr_schedule=None,
             batch_size=32,
             max_epochs=work.n_epochs,
