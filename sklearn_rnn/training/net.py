@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from sklearn_rnn.training.batches import BatchSource, Parts
 from sklearn_rnn.training.losses import LOSSES
+from sklearn_rnn.training.memory import freed_memory_kept
 from sklearn_rnn.training.progress import ProgressBar
 from sklearn_rnn.training.schedules import OPTIMIZERS, optimizer_options
 
@@ -162,7 +163,7 @@ def train(
         net.optimizer_.param_groups[-1]["weight_decay"] = weight_decay  # all but the biases
     try:
         net.notify("on_train_begin", X=training, y=validation)
-        with suppress(StopTraining):
+        with suppress(StopTraining), freed_memory_kept():
             net.fit_loop(training, validation, epochs=n_epochs)
         net.notify("on_train_end", X=training, y=validation)
     finally:
