@@ -1,0 +1,79 @@
+"""Freed memory is kept while networks train, and given back afterwards."""
+
+import threading
+
+import pytest
+
+from sklearn_rnn import RNNClassifier
+from sklearn_rnn.training import memory
+from sklearn_rnn.training.memory import freed_memory_kept
+
+QUICK = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
+
+
+class FakeGlibc:
+    """Notes the calls that the C library would get."""
+
+    def __init__(self):
+        self.calls = []
+
+    def mallopt(self, name, value):
+        self.calls.append((name, value))
+
+    def malloc_trim(self, pad):
+        self.calls.append("trim")
+
+
+KEEPING = [(-3, 1 << 30), (-1, 1 << 30)]
+GIVING_BACK = [(-3, 32 << 20), (-1, 64 << 20), "trim"]
+
+
+@pytest.fixture
+def glibc(monkeypatch):
+    fake = FakeGlibc()
+    monkeypatch.setattr(memory, "_glibc", lambda: fake)
+    return fake
+
+
+def test_fit_keeps_freed_memory_and_gives_it_back(sequences, glibc):
+    RNNClassifier(**QUICK).fit(*sequences)
+    assert glibc.calls == KEEPING + GIVING_BACK
+
+
+def test_memory_is_given_back_after_an_error(glibc):
+    with pytest.raises(RuntimeError, match="stop"), freed_memory_kept():
+        raise RuntimeError("stop")
+    assert glibc.calls == KEEPING + GIVING_BACK
+
+
+def test_the_last_of_several_threads_gives_back(glibc):
+    inside, leave = threading.Barrier(4), threading.Event()
+
+    def run():
+        with freed_memory_kept():
+            inside.wait(10)
+            leave.wait(10)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    inside.wait(10)
+    assert glibc.calls == KEEPING
+    leave.set()
+    for thread in threads:
+        thread.join()
+    assert glibc.calls == KEEPING + GIVING_BACK
+
+
+@pytest.mark.parametrize("name", ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"])
+def test_what_the_user_has_set_is_left_alone(name, monkeypatch):
+    monkeypatch.setenv(name, "131072")
+    assert memory._glibc.__wrapped__() is None
+
+
+def test_another_allocator_is_left_alone(sequences, monkeypatch):
+    monkeypatch.setattr(memory, "_glibc", lambda: None)
+    without = RNNClassifier(**QUICK).fit(*sequences).predict_proba(sequences[0])
+    monkeypatch.undo()
+    kept = RNNClassifier(**QUICK).fit(*sequences).predict_proba(sequences[0])
+    assert (without == kept).all()
