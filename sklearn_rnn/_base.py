@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from typing import Any, ClassVar, Self
 
@@ -32,7 +32,7 @@ from sklearn_rnn._params import (
 )
 from sklearn_rnn._random import generator, spawn_seeds
 from sklearn_rnn._reader import SequenceReader
-from sklearn_rnn.data.batching import DeviceSequences, ordered_batches
+from sklearn_rnn.data.batching import PREDICTION_STEPS, DeviceSequences, ordered_batches
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
 from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
 from sklearn_rnn.data.statistics import channel_statistics
@@ -43,6 +43,7 @@ from sklearn_rnn.nn.inputs import NumericInput
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
 from sklearn_rnn.training.batches import BatchSource, auto_batch_size
 from sklearn_rnn.training.callbacks import EarlyStopping, are_callbacks, fit_callbacks
+from sklearn_rnn.training.memory import freed_memory_kept
 from sklearn_rnn.training.net import make_net, train
 from sklearn_rnn.training.progress import ProgressBar, settings_line
 from sklearn_rnn.training.samples import Samples
@@ -465,7 +466,8 @@ class BaseRecurrent(
         """Run the network, or its encoder, over batches of like length, in the rows' order."""
         sequences = DeviceSequences(self._read_X(X, reset=False), self.net_.device)
         result: np.ndarray | None = None
-        with torch.inference_mode():
+        is_one_batch = sequences.lengths.sum() <= PREDICTION_STEPS
+        with torch.inference_mode(), nullcontext() if is_one_batch else freed_memory_kept():
             for rows in ordered_batches(sequences.lengths):
                 batch = sequences.gather(rows)
                 outputs = part(batch.values, batch.lengths).cpu().numpy()

@@ -43,7 +43,8 @@ class RNNThroughTime(Function):
         bias_hh: Tensor,
     ) -> Tensor:
         """Return the states after each step."""
-        states = torch.cat([h[None], _input_product(x, 2 * weight_ih, 2 * (bias_ih + bias_hh))])
+        states = _states_after(h, len(x))
+        _input_product(x, 2 * weight_ih, 2 * (bias_ih + bias_hh), out=states[1:])
         add_product, doubled = _product(2 * weight_hh.transpose(1, 2))
         minus_one = x.new_tensor(-1)
         last, *steps = _steps(states)
@@ -98,7 +99,7 @@ class GRUThroughTime(Function):
         new = from_input[..., 2 * hidden :].contiguous()
         gates = from_input  # reset, update, and what the state adds to new if reset lets it
         gates[..., 2 * hidden :] = bias_hh[:, None, 2 * hidden :]
-        states = torch.cat([h[None], torch.empty_like(new)])
+        states = _states_after(h, len(x))
         add_product, transposed = _product(weight_hh.transpose(1, 2))
         minus_one = x.new_tensor(-1)
         last, *steps = _steps(states)
@@ -171,13 +172,26 @@ def _tanh_of_half_(a: Tensor, minus_one: Tensor) -> Tensor:
     return torch.add(minus_one, a.sigmoid_(), alpha=2, out=a)
 
 
-def _input_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _input_product(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor | None = None) -> Tensor:
     """Return W x + b of all steps, (time, directions, batch, rows of W)."""
-    steps = [
-        torch.addmm(bias[d], x[:, d].flatten(0, 1), weight[d].t()).view(*x[:, d].shape[:2], -1)
-        for d in range(x.shape[1])
-    ]
-    return steps[0][:, None] if len(steps) == 1 else torch.stack(steps, dim=1)
+    n_steps, n_directions, batch, _ = x.shape
+    if out is None:
+        out = x.new_empty(n_steps, n_directions, batch, weight.shape[1])
+    if n_directions == 1:
+        flat = out.view(n_steps * batch, -1)
+        torch.addmm(bias[0], x.reshape(n_steps * batch, -1), weight[0].t(), out=flat)
+        return out
+    for d in range(n_directions):
+        product = torch.addmm(bias[d], x[:, d].flatten(0, 1), weight[d].t())
+        out[:, d] = product.view(n_steps, batch, -1)
+    return out
+
+
+def _states_after(h: Tensor, n_steps: int) -> Tensor:
+    """Return room for the states of all steps, behind the first state."""
+    states = h.new_empty(n_steps + 1, *h.shape)
+    states[0] = h
+    return states
 
 
 def _input_gradient(ctx: Any, d: Tensor, weight: Tensor) -> Tensor | None:

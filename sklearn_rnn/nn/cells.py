@@ -88,7 +88,7 @@ class Cell(ABC):
         outputs : for each direction a Tensor of shape (time, batch, hidden)
         states : for each direction a tuple of Tensor of shape (batch, hidden)
         """
-        if self.through_time is not None and inputs[0].device.type == "cpu":
+        if self.takes_any_length(inputs[0].device):
             n_rows = inputs[0].shape[1]
             if n_rows >= MIN_ROWS or torch.is_grad_enabled():
                 return self.scan_through_time(inputs, states, weights)
@@ -99,6 +99,10 @@ class Cell(ABC):
         way = self.scan_steps if self.kernel is None else self.scan_kernel
         results = [way(*each) for each in zip(inputs, states, weights, strict=True)]
         return [outputs for outputs, _ in results], [state for _, state in results]
+
+    def takes_any_length(self, device: torch.device) -> bool:
+        """Tell whether scans on this device are written out, with no kernel to prepare a length."""
+        return self.through_time is not None and device.type == "cpu"
 
     def scan_steps(self, x: Tensor, state: State, weights: CellWeights) -> tuple[Tensor, State]:
         """Scan by :meth:`step`, each differentiated by autograd: any cell, slowly."""
@@ -131,7 +135,7 @@ class Cell(ABC):
         """Scan all directions in one loop by backpropagation through time written out."""
         assert self.through_time is not None
         outputs = self.through_time.apply(
-            torch.stack(list(inputs), dim=1),
+            inputs[0][:, None] if len(inputs) == 1 else torch.stack(list(inputs), dim=1),
             torch.stack([h for (h,) in states]),
             *(torch.stack(same) for same in zip(*weights, strict=True)),
         ).unbind(1)

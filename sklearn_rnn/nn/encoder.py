@@ -48,6 +48,8 @@ class SequenceEncoder(nn.Module):
             Steps behind a sequence's end may hold any number.
         lengths : Tensor of shape (batch,), int64
         """
+        if self.recurrence.cell.takes_any_length(values.device):  # padding is rounded for others
+            values = values[:, : int(lengths.max())]
         x = self.inputs(values.transpose(0, 1))
         outputs = self.recurrence(x, lengths)
         last = self.recurrence.last(outputs, lengths)

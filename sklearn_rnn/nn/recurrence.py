@@ -18,7 +18,7 @@ from sklearn_rnn.nn.cells import CELLS, MIN_ROWS, Cell, CellWeights, State
 from sklearn_rnn.nn.dropout import Dropout, keep_mask
 from sklearn_rnn.nn.initialization import initialize_gates
 
-PREDICTION_STEPS = 1 << 15
+PREDICTION_STEPS = 1 << 14
 """Padded steps walked at once without gradients: bounds the memory of a very long sequence."""
 
 
