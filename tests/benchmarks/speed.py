@@ -83,14 +83,14 @@ def sizes():
     """Time an update while one of hidden size, length, direction and batch is varied."""
     variations = [{}]
     variations += [{"hidden_size": h} for h in (32, 128, 256)]
-    variations += [{"n_steps": t} for t in (20, 2000)]
+    variations += [{"n_steps": t} for t in (20, 1000)]
     variations += [{"bidirectional": True}, {"batch_size": 8}, {"batch_size": 128}]
     rows = []
     for cell in CELLS:
         for variation in variations:
             options = {"hidden_size": 64, "bidirectional": False, "batch_size": 32} | variation
             n_steps = options.pop("n_steps", 200)
-            n_updates = 1 if n_steps > 1000 else 4  # the tutorial loop takes half a minute for one
+            n_updates = 1 if n_steps > 500 else 4  # the tutorial loop takes seconds for one
             X, y = rivals.near(n_steps, n_updates * options["batch_size"])
             work = Workload(X, y, cell, n_epochs=1, **options)
             seconds = race(
@@ -99,7 +99,7 @@ def sizes():
                     "tutorial": partial(rivals.tutorial_loop, work),
                     "by hand": partial(rivals.expert_loop, work),
                 },
-                repeats=1 if n_steps > 1000 else 3,
+                repeats=2,
             )
             rows.append(
                 {
