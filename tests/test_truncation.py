@@ -127,5 +127,5 @@ def test_long_prediction_in_chunks_is_the_same(cell, monkeypatch):
     X = [rng.normal(size=(n, 2)).astype(np.float32) for n in (90, 40, 7)]
     model = RNNRegressor(cell=cell, **QUICK).fit(X, [0.0, 1.0, 2.0])
     whole = model.predict(X)
-    monkeypatch.setattr(engine, "PREDICTION_STEPS", 16 * 20)
+    monkeypatch.setattr(engine, "STEPS_AT_ONCE", 16 * 20)
     np.testing.assert_allclose(model.predict(X), whole, atol=1e-6)

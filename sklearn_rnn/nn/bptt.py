@@ -174,16 +174,14 @@ def _tanh_of_half_(a: Tensor, minus_one: Tensor) -> Tensor:
 
 def _input_product(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor | None = None) -> Tensor:
     """Return W x + b of all steps, (time, directions, batch, rows of W)."""
-    n_steps, n_directions, batch, _ = x.shape
     if out is None:
-        out = x.new_empty(n_steps, n_directions, batch, weight.shape[1])
-    if n_directions == 1:
-        flat = out.view(n_steps * batch, -1)
-        torch.addmm(bias[0], x.reshape(n_steps * batch, -1), weight[0].t(), out=flat)
+        out = x.new_empty(*x.shape[:3], weight.shape[1])
+    if x.shape[1] == 1:  # one block of memory: written in place
+        torch.addmm(bias[0], x.flatten(0, 2), weight[0].t(), out=out.flatten(0, 2))
         return out
-    for d in range(n_directions):
+    for d in range(x.shape[1]):
         product = torch.addmm(bias[d], x[:, d].flatten(0, 1), weight[d].t())
-        out[:, d] = product.view(n_steps, batch, -1)
+        out[:, d] = product.view_as(out[:, d])
     return out
 
 

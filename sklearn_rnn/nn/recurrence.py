@@ -18,7 +18,7 @@ from sklearn_rnn.nn.cells import CELLS, MIN_ROWS, Cell, CellWeights, State
 from sklearn_rnn.nn.dropout import Dropout, keep_mask
 from sklearn_rnn.nn.initialization import initialize_gates
 
-PREDICTION_STEPS = 1 << 14
+STEPS_AT_ONCE = 1 << 14
 """Padded steps walked at once without gradients: bounds the memory of a very long sequence."""
 
 
@@ -133,7 +133,7 @@ class Recurrence(nn.Module):
         """Return the length beyond which a layer is walked in chunks."""
         if torch.is_grad_enabled():
             return self.bptt_steps
-        return max(1, PREDICTION_STEPS // max(batch, MIN_ROWS))
+        return max(1, STEPS_AT_ONCE // max(batch, MIN_ROWS))
 
     def _scan_in_chunks(
         self,

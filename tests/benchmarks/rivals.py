@@ -6,6 +6,8 @@ AdamW, clipping at 1 and the same number of updates, and returns what it trained
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import torch
 from skorch import NeuralNet
@@ -16,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from sklearn_rnn import RNNClassifier
 
+CELLS = ("lstm", "gru", "rnn")
 MODULES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
@@ -234,3 +237,16 @@ def this_library(work, **options):
         device="cpu",
         **options,
     ).fit(work.X, work.y)
+
+
+def race(contestants, repeats=5):
+    """Return the median seconds of each contestant by name, run in turn after a warm-up."""
+    for run in contestants.values():
+        run()
+    seconds = {name: [] for name in contestants}
+    for _ in range(repeats):
+        for name, run in contestants.items():
+            started = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: float(np.median(s)) for name, s in seconds.items()}
