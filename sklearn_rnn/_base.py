@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, ClassVar, Self
 
@@ -32,7 +32,7 @@ from sklearn_rnn._params import (
 )
 from sklearn_rnn._random import generator, spawn_seeds
 from sklearn_rnn._reader import SequenceReader
-from sklearn_rnn.data.batching import PREDICTION_STEPS, DeviceSequences, ordered_batches
+from sklearn_rnn.data.batching import DeviceSequences
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
 from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
 from sklearn_rnn.data.statistics import channel_statistics
@@ -43,8 +43,8 @@ from sklearn_rnn.nn.inputs import NumericInput
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
 from sklearn_rnn.training.batches import BatchSource, auto_batch_size
 from sklearn_rnn.training.callbacks import EarlyStopping, are_callbacks, fit_callbacks
-from sklearn_rnn.training.memory import freed_memory_kept
 from sklearn_rnn.training.net import make_net, train
+from sklearn_rnn.training.prediction import predict_in_batches
 from sklearn_rnn.training.progress import ProgressBar, settings_line
 from sklearn_rnn.training.samples import Samples
 from sklearn_rnn.training.schedules import OPTIMIZERS, SCHEDULES
@@ -465,14 +465,4 @@ class BaseRecurrent(
     def _forward(self, X: Any, part: torch.nn.Module) -> np.ndarray:
         """Run the network, or its encoder, over batches of like length, in the rows' order."""
         sequences = DeviceSequences(self._read_X(X, reset=False), self.net_.device)
-        result: np.ndarray | None = None
-        is_one_batch = sequences.lengths.sum() <= PREDICTION_STEPS
-        with torch.inference_mode(), nullcontext() if is_one_batch else freed_memory_kept():
-            for rows in ordered_batches(sequences.lengths):
-                batch = sequences.gather(rows)
-                outputs = part(batch.values, batch.lengths).cpu().numpy()
-                if result is None:
-                    result = np.empty((len(sequences), outputs.shape[1]), outputs.dtype)
-                result[rows] = outputs
-        assert result is not None  # reading refuses an empty X
-        return result
+        return predict_in_batches(part, sequences)

@@ -1,0 +1,90 @@
+"""A trained network over all samples: batches of like length, several of them at once on CPU.
+
+The operations of a step are too small to be shared well between processor cores. Batches have
+nothing to do with each other, so each core takes one of its own: measured 1.4 to 1.7 times faster
+on two cores than both on one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from threading import Barrier
+
+import numpy as np
+import torch
+from torch import nn
+
+from sklearn_rnn.data.batching import PREDICTION_STEPS, DeviceSequences, ordered_batches
+from sklearn_rnn.training.memory import freed_memory_kept
+
+MAX_WORKERS = 16
+MIN_STEPS = 1 << 13
+"""Padded steps of a batch that a core is given, where there are many cores."""
+
+Mapping = Callable[[Callable[[np.ndarray], np.ndarray], list[np.ndarray]], Iterable[np.ndarray]]
+
+
+def predict_in_batches(part: nn.Module, sequences: DeviceSequences) -> np.ndarray:
+    """Run a network, or its encoder, over all samples.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_outputs)
+        In the order of the samples.
+    """
+    n_workers, max_steps = 1, PREDICTION_STEPS
+    if sequences.device.type == "cpu" and torch.get_num_threads() > 1:
+        n_workers = min(torch.get_num_threads(), MAX_WORKERS)
+        max_steps = max(2 * PREDICTION_STEPS // n_workers, MIN_STEPS)
+    batches = list(ordered_batches(sequences.lengths, max_steps))
+
+    def outputs_of(rows: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():  # which holds for the thread that asks for it
+            batch = sequences.gather(rows)
+            return part(batch.values, batch.lengths).cpu().numpy()
+
+    result: np.ndarray | None = None
+    with (
+        nullcontext() if len(batches) == 1 else freed_memory_kept(),
+        _mapping(min(n_workers, len(batches))) as mapping,
+    ):
+        for rows, outputs in zip(batches, mapping(outputs_of, batches), strict=True):
+            if result is None:
+                result = np.empty((len(sequences), outputs.shape[1]), outputs.dtype)
+            result[rows] = outputs
+    assert result is not None  # reading refuses an empty X
+    return result
+
+
+@contextmanager
+def _mapping(n_workers: int) -> Iterator[Mapping]:
+    """Give a ``map`` that calls the function in so many threads, one core each."""
+    if n_workers == 1:
+        yield map
+        return
+    n_threads = torch.get_num_threads()
+    all_ready = Barrier(n_workers + 1)
+
+    def take_one_core() -> None:
+        torch.get_num_threads()  # or torch would look up the number later, at the first operation
+        torch.set_num_threads(1)
+        all_ready.wait()
+
+    executor = ThreadPoolExecutor(n_workers, initializer=take_one_core)
+
+    def mapping(
+        function: Callable[[np.ndarray], np.ndarray], batches: list[np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        outputs = executor.map(function, batches)  # starts a thread for each of the first batches
+        # torch sets the number for the thread that asks and for threads that start later. The
+        # others' is set back at once, while the workers keep theirs.
+        all_ready.wait()
+        torch.set_num_threads(n_threads)
+        return outputs
+
+    try:
+        yield mapping
+    finally:
+        executor.shutdown(cancel_futures=True)
