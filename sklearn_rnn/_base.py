@@ -32,15 +32,17 @@ from sklearn_rnn._params import (
 )
 from sklearn_rnn._random import generator, spawn_seeds
 from sklearn_rnn._reader import SequenceReader
-from sklearn_rnn.data.batching import DeviceSequences
+from sklearn_rnn.data.batching import DeviceInputs
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
 from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
-from sklearn_rnn.data.statistics import channel_statistics
+from sklearn_rnn.data.ragged import Ragged
+from sklearn_rnn.data.statistics import category_counts, channel_statistics
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.cells import CELLS, Cell
 from sklearn_rnn.nn.encoder import ManyToOne
-from sklearn_rnn.nn.inputs import NumericInput
+from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput, NumericInput
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
+from sklearn_rnn.nn.static import PLACES
 from sklearn_rnn.training.batches import BatchSource, auto_batch_size
 from sklearn_rnn.training.callbacks import EarlyStopping, are_callbacks, fit_callbacks
 from sklearn_rnn.training.net import make_net, train
@@ -58,8 +60,10 @@ _NETWORK = (
     "dropout",
     "recurrent_dropout",
     "bptt_steps",
+    "static_to",
 )
-_SETTLED = (*_NETWORK, "standardize", "optimizer", "device")  # by the first fit
+_INPUT = ("standardize", "embedding_size", "min_frequency")
+_SETTLED = (*_NETWORK, *_INPUT, "optimizer", "device")  # by the first fit
 _NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
 
 
@@ -79,6 +83,9 @@ class BaseRecurrent(
         "pooling": one_of(POOLINGS) | a_subclass(Pooling),
         "dropout": a_number("[0, 1)"),
         "recurrent_dropout": a_number("[0, 1)"),
+        "static_to": one_of(PLACES),
+        "embedding_size": an_int(1) | one_of(["auto"]),
+        "min_frequency": an_int(1),
         "standardize": a_bool(),
         "lr": a_number("(0, inf)"),
         "max_epochs": an_int(1),
@@ -116,6 +123,9 @@ class BaseRecurrent(
         pooling="max",
         dropout=0.3,
         recurrent_dropout=0.2,
+        static_to="both",
+        embedding_size="auto",
+        min_frequency=1,
         standardize=True,
         lr=0.01,
         max_epochs=100,
@@ -143,6 +153,9 @@ class BaseRecurrent(
         self.pooling = pooling
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
+        self.static_to = static_to
+        self.embedding_size = embedding_size
+        self.min_frequency = min_frequency
         self.standardize = standardize
         self.lr = lr
         self.max_epochs = max_epochs
@@ -352,9 +365,9 @@ class BaseRecurrent(
     ) -> Samples:
         """Read what a fit is made of; a row of weight 0 may have any y."""
         X_name, y_name = names
-        sequences = self._read_X(X, X_name, reset=reset)
-        y = read_y(y, len(sequences), type(self).__name__, names)
-        weight = read_weight(sample_weight, len(sequences))
+        inputs = self._read_X(X, X_name, reset=reset)
+        y = read_y(y, len(inputs), type(self).__name__, names)
+        weight = read_weight(sample_weight, len(inputs))
         if not weight.all():
             y = y.copy()
             y[weight == 0] = y[weight.argmax()]  # any y that is in use: these rows have no say
@@ -362,23 +375,17 @@ class BaseRecurrent(
         if target is None:
             target = self._target_kind.from_y(y)
         numbers = target.read(y, y_name)
-        group = None if groups is None else read_groups(groups, len(sequences))
+        group = None if groups is None else read_groups(groups, len(inputs))
         if not splitting:  # groups have no say, nor may they keep equal rows apart
             group = None
-        rows = canonical_rows(sequences, numbers, weight, group)
-        return Samples(sequences, numbers, group, rows, target, device)
+        rows = canonical_rows(inputs, numbers, weight, group)
+        return Samples(inputs, numbers, group, rows, target, device)
 
     def _new_net(self, samples: Samples, training: TrainingRows, random: torch.Generator) -> Any:
-        statistics = channel_statistics(samples.sequences, training)
-        if not self.standardize:
-            statistics = statistics.unscaled()
+        sequences, static = samples.inputs.sequences, samples.inputs.static
         module = ManyToOne.build(
-            NumericInput(
-                *(
-                    torch.from_numpy(a)
-                    for a in (statistics.mean, statistics.scale, statistics.has_missing)
-                )
-            ),
+            self._input_part(sequences, training, random, "Channel"),
+            None if static is None else self._input_part(static, training, random, "Static column"),
             torch.from_numpy(samples.target.initial_outputs),
             generator=random,
             **{name: getattr(self, name) for name in _NETWORK},
@@ -388,6 +395,23 @@ class BaseRecurrent(
             samples.target.loss,
             optimizer=self.optimizer,
             device=samples.device,
+        )
+
+    def _input_part(
+        self, values: Ragged, training: TrainingRows, random: torch.Generator, what: str
+    ) -> MixedInput:
+        statistics = channel_statistics(values, training, what)
+        if not self.standardize:
+            statistics = statistics.unscaled()
+        numeric = (statistics.mean, statistics.scale, statistics.has_missing)
+        return MixedInput(
+            NumericInput(*map(torch.from_numpy, numeric)),
+            [
+                CategoricalInput(
+                    torch.from_numpy(counts), self.min_frequency, self.embedding_size, random
+                )
+                for counts in category_counts(values, training)
+            ],
         )
 
     def _source(
@@ -464,5 +488,5 @@ class BaseRecurrent(
 
     def _forward(self, X: Any, part: torch.nn.Module) -> np.ndarray:
         """Run the network, or its encoder, over batches of like length, in the rows' order."""
-        sequences = DeviceSequences(self._read_X(X, reset=False), self.net_.device)
-        return predict_in_batches(part, sequences)
+        inputs = DeviceInputs(self._read_X(X, reset=False), self.net_.device)
+        return predict_in_batches(part, inputs)

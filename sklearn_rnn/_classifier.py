@@ -59,6 +59,15 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
     recurrent_dropout : float in [0, 1), default=0.2
         Share of recurrent weights zeroed in training, one mask for all steps of a batch [4]_.
         The cell "mingru" has none.
+    static_to : {"head", "state", "both"}, default="both"
+        Where the columns that stand beside the sequences go: to the head, to the first state, or to
+        both. Only used when X has such columns.
+    embedding_size : int or "auto", default="auto"
+        Size of the vector learned for each token or category; "auto" takes ``1.6 n ** 0.56`` for n
+        categories, 64 at most.
+    min_frequency : int, default=1
+        Tokens and categories met less often in training count as unknown, as do those first met in
+        prediction.
     standardize : bool, default=True
         Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
     lr : float, default=0.01
@@ -192,6 +201,9 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
         pooling="max",
         dropout=0.3,
         recurrent_dropout=0.2,
+        static_to="both",
+        embedding_size="auto",
+        min_frequency=1,
         standardize=True,
         lr=0.01,
         max_epochs=100,
@@ -221,6 +233,9 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
             pooling=pooling,
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
+            static_to=static_to,
+            embedding_size=embedding_size,
+            min_frequency=min_frequency,
             standardize=standardize,
             lr=lr,
             max_epochs=max_epochs,

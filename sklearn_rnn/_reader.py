@@ -1,4 +1,4 @@
-"""X of every form -> ragged arrays, with scikit-learn's bookkeeping of features and their names."""
+"""X of every form -> inputs, with scikit-learn's bookkeeping of features and their names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.frames import SequenceColumns, as_columns, read_columns
+from sklearn_rnn.data.frames import Columns, array_schema, as_columns, read_columns
+from sklearn_rnn.data.inputs import Inputs, Schema
 from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.reading import (
     as_container,
@@ -25,36 +26,72 @@ class SequenceReader:
     """
 
     n_features_in_: int
-    _fitted_form: str  # "table", "frame" (of list columns) or "sequences"
-    _n_channels: int
+    _fitted_form: str  # "table", "frame" (with list columns) or "sequences"
+    _schema: Schema
+    """What was read in ``fit``: names, kinds and categories of list columns and of the others."""
 
-    def _read_X(self, X: Any, name: str = "X", *, reset: bool) -> Ragged:
+    def _read_X(self, X: Any, name: str = "X", *, reset: bool) -> Inputs:
         """Read X of any form; with reset remember its form, else compare with it."""
         X = as_columns(X, name)
-        if isinstance(X, SequenceColumns):
+        if isinstance(X, Columns):
             form = "sequences" if X.names is None else "frame"
-            sequences = read_columns(self._matched(X, name, reset=reset), name)
+            X = self._matched(X, name, reset=reset)
+            if not reset:
+                self._check_static(not all(X.is_sequence), name)
+            inputs, schema = read_columns(X, name, None if reset else self._schema)
         else:
             X = as_container(X, name, nested_table=reset)
             form = "sequences" if isinstance(X, list) or np.ndim(X) > 2 else "table"
+            if not reset:
+                self._check_static(False, name)
+                self._check_numeric(name)
             if form == "table":
                 sequences = self._read_table(X, name, reset=reset)
             else:
                 sequences = read_sequences(X, name)
+            inputs, schema = Inputs(sequences), array_schema(sequences, name)
+        sequences = inputs.sequences
         if reset:
             self._fitted_form = form
-            self._n_channels = sequences.n_channels
+            self._schema = schema
             if form == "sequences":
-                self.n_features_in_ = sequences.n_channels
+                self.n_features_in_ = sequences.n_channels + sequences.n_categorical
                 self.__dict__.pop("feature_names_in_", None)
-        elif sequences.n_channels != self._n_channels:
+        elif sequences.n_channels != (n_channels := self._n_channels):
             raise ValueError(
                 f"{name} has {sequences.n_channels} channel(s), but {type(self).__name__} was "
-                f"fitted with {self._n_channels}. Pass sequences of shape (n_steps, "
-                f"{self._n_channels}); a 2-D array is read as (n_samples, n_steps), one channel, "
+                f"fitted with {n_channels}. Pass sequences of shape (n_steps, "
+                f"{n_channels}); a 2-D array is read as (n_samples, n_steps), one channel, "
                 "so for one sequence of several channels pass [sequence]."
             )
-        return sequences
+        return inputs
+
+    @property
+    def _n_channels(self) -> int:
+        """Numbers a step, as in ``fit``."""
+        return sum(feature.n_numbers for feature in self._schema.steps)
+
+    def _check_static(self, has_static: bool, name: str) -> None:
+        """Raise ValueError if there are columns beside the sequences, or none, unlike in fit."""
+        if has_static == bool(self._schema.static):
+            return
+        in_fit = ", ".join(feature.name for feature in self._schema.static)
+        raise ValueError(
+            f"{name} has columns of single values beside the sequences, but {type(self).__name__} "
+            "was fitted without. Leave them out."
+            if has_static
+            else f"{name} lacks the columns beside the sequences that {type(self).__name__} was "
+            f"fitted with: {in_fit}. Pass a frame of the same columns."
+        )
+
+    def _check_numeric(self, name: str) -> None:
+        """Raise TypeError if there were texts or categories in fit."""
+        text = next((f for f in self._schema.steps if f.vocabulary is not None), None)
+        if text is not None:
+            raise TypeError(
+                f"{name} holds numbers alone, but {type(self).__name__} was fitted with "
+                f"{text.kind} in {text.name}."
+            )
 
     def _read_table(self, X: Any, name: str, *, reset: bool) -> Ragged:
         """Read one channel from a 2-D array or a frame of single numbers."""
@@ -76,8 +113,8 @@ class SequenceReader:
         check_sequences(sequences, name)
         return sequences
 
-    def _matched(self, X: SequenceColumns, name: str, *, reset: bool) -> SequenceColumns:
-        """Return the list columns in the order of ``fit``; scikit-learn refuses other columns."""
+    def _matched(self, X: Columns, name: str, *, reset: bool) -> Columns:
+        """Return the columns in the order of ``fit``; scikit-learn refuses other columns."""
         known = list(getattr(self, "feature_names_in_", ()))
         if X.names is None or not (reset or known or self._fitted_form == "frame"):
             return X

@@ -44,6 +44,15 @@ class RNNRegressor(RegressorMixin, BaseRecurrent):
     recurrent_dropout : float in [0, 1), default=0.2
         Share of recurrent weights zeroed in training, one mask for all steps of a batch [4]_.
         The cell "mingru" has none.
+    static_to : {"head", "state", "both"}, default="both"
+        Where the columns that stand beside the sequences go: to the head, to the first state, or to
+        both. Only used when X has such columns.
+    embedding_size : int or "auto", default="auto"
+        Size of the vector learned for each token or category; "auto" takes ``1.6 n ** 0.56`` for n
+        categories, 64 at most.
+    min_frequency : int, default=1
+        Tokens and categories met less often in training count as unknown, as do those first met in
+        prediction.
     standardize : bool, default=True
         Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
     lr : float, default=0.01

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from sklearn_rnn import RNNClassifier
-from sklearn_rnn.data.arrow import numbers_of
-from sklearn_rnn.data.frames import SequenceColumns, as_columns, read_columns
+from sklearn_rnn.data.frames import Columns, as_columns, read_columns
+from sklearn_rnn.data.leaves import numbers_of
 from sklearn_rnn.data.reading import as_container, read_sequences
 
 SMALL = {"cell": "lstm", "hidden_size": 3, "max_epochs": 1, "device": "cpu", "random_state": 0}
@@ -21,8 +21,8 @@ SMALL = {"cell": "lstm", "hidden_size": 3, "max_epochs": 1, "device": "cpu", "ra
 
 def read(X):
     columns = as_columns(X)
-    assert isinstance(columns, SequenceColumns)
-    return read_columns(columns)
+    assert isinstance(columns, Columns)
+    return read_columns(columns)[0].sequences
 
 
 def assert_same(X, rows):
@@ -44,7 +44,6 @@ NUMBERS = {
     "int8": pa.int8(),
     "int64": pa.int64(),
     "uint32": pa.uint32(),
-    "bool": pa.bool_(),
     "decimal": pa.decimal128(9, 2),
 }
 STEPS = {
@@ -164,7 +163,7 @@ def test_sequences_of_nulls_alone_are_missing_numbers():
 
 
 def test_more_steps_than_are_read_at_once_stay_in_their_places(monkeypatch):
-    monkeypatch.setattr("sklearn_rnn.data.arrow._PIECE", 3)
+    monkeypatch.setattr("sklearn_rnn.data.leaves._PIECE", 3)
     rows = random_rows(np.random.default_rng(1), N_CHANNELS, False, True, 9)
     for kind in ("fixed_size_list", "list", "struct"):
         assert_same(chunked(arrow_array(rows, "list", kind, "int64")), rows)

@@ -12,13 +12,14 @@ from conftest import make_sequences
 from sklearn_rnn._random import generator
 from sklearn_rnn.data.batching import (
     POOL_BATCHES,
-    DeviceSequences,
+    DeviceInputs,
     ordered_batches,
     rounded_length,
     shuffled_batches,
 )
 from sklearn_rnn.data.canonical import canonical_rows, hash_sequences
 from sklearn_rnn.data.per_sample import read_groups, read_y
+from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.reading import as_container, read_sequences
 from sklearn_rnn.data.statistics import channel_statistics
@@ -128,7 +129,7 @@ def test_hash_has_no_collisions_among_many_sequences():
 def test_equal_rows_are_merged_and_their_weights_added():
     X, y = make_sequences(4)
     X, y = [*X, X[1], X[1]], np.append(y, [y[1], 1 - y[1]])
-    rows = canonical_rows(read(X), y, np.ones(6))
+    rows = canonical_rows(Inputs(read(X)), y, np.ones(6))
     assert sorted(zip(rows.rows, rows.weight, rows.copies, strict=True)) == [
         (0, 1, 1),
         (1, 2, 2),
@@ -145,8 +146,8 @@ def test_repeated_rows_and_integer_weights_give_the_same_content():
     X, y = make_sequences(10)
     weight = np.arange(10) % 4
     repeated = np.repeat(np.arange(10), weight)[::-1]
-    a = canonical_rows(read(X), y, weight.astype(float))
-    b = canonical_rows(read([X[i] for i in repeated]), y[repeated], np.ones(len(repeated)))
+    a = canonical_rows(Inputs(read(X)), y, weight.astype(float))
+    b = canonical_rows(Inputs(read([X[i] for i in repeated])), y[repeated], np.ones(len(repeated)))
     np.testing.assert_array_equal(a.rows, repeated[b.rows])
     np.testing.assert_array_equal(a.weight, b.weight)
     np.testing.assert_array_equal(a.copies, b.copies)
@@ -154,12 +155,12 @@ def test_repeated_rows_and_integer_weights_give_the_same_content():
 
 def test_rows_of_different_groups_are_not_merged():
     X, y = make_sequences(2)
-    rows = canonical_rows(read([X[0], X[0]]), y[[0, 0]], np.ones(2), group=np.array([0, 1]))
+    rows = canonical_rows(Inputs(read([X[0], X[0]])), y[[0, 0]], np.ones(2), group=np.array([0, 1]))
     assert len(rows.rows) == 2
 
 
 def test_large_weights_are_scaled_to_at_most_four_copies_a_row():
-    rows = canonical_rows(ragged(8), np.zeros(8), np.full(8, 500.0))
+    rows = canonical_rows(Inputs(ragged(8)), np.zeros(8), np.full(8, 500.0))
     assert rows.copies.tolist() == [4] * 8
     np.testing.assert_allclose(rows.weight, 4)
 
@@ -181,7 +182,7 @@ def test_statistics_match_numpy_over_training_rows_only(monkeypatch):
     X, y = make_sequences()
     X[3][0, 1] = np.nan
     sequences = read(X)
-    training = canonical_rows(sequences, y, np.ones(24)).take(np.arange(16))
+    training = canonical_rows(Inputs(sequences), y, np.ones(24)).take(np.arange(16))
     statistics = channel_statistics(sequences, training)
     steps = np.concatenate([X[i] for i in training.rows]).astype(np.float64)
     np.testing.assert_allclose(statistics.mean, np.nanmean(steps, axis=0), rtol=1e-12)
@@ -192,7 +193,7 @@ def test_statistics_match_numpy_over_training_rows_only(monkeypatch):
 def test_statistics_weigh_rows():
     X = [np.float32([0, 0]), np.float32([3])]
     sequences = read(X)
-    training = canonical_rows(sequences, np.arange(2), np.array([1.0, 2.0]))
+    training = canonical_rows(Inputs(sequences), np.arange(2), np.array([1.0, 2.0]))
     statistics = channel_statistics(sequences, training)
     steps = [0, 0, 3, 3]
     np.testing.assert_allclose(statistics.mean, np.mean(steps))
@@ -204,7 +205,7 @@ def test_a_channel_that_float32_hardly_resolves_is_met_with_a_warning():
     sequences = read(times)
     with pytest.warns(UserWarning, match=r"Channel 0 of X varies by .*Subtract an offset"):
         statistics = channel_statistics(
-            sequences, canonical_rows(sequences, np.arange(4), np.ones(4))
+            sequences, canonical_rows(Inputs(sequences), np.arange(4), np.ones(4))
         )
     assert statistics.scale == pytest.approx(128 * np.arange(20).std(), rel=0.01)
 
@@ -212,7 +213,9 @@ def test_a_channel_that_float32_hardly_resolves_is_met_with_a_warning():
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e6])
 def test_constant_and_all_missing_channels_keep_scale_one(constant):
     sequences = read(np.dstack([np.full((5, 4), constant), np.full((5, 4), np.nan)]))
-    statistics = channel_statistics(sequences, canonical_rows(sequences, np.arange(5), np.ones(5)))
+    statistics = channel_statistics(
+        sequences, canonical_rows(Inputs(sequences), np.arange(5), np.ones(5))
+    )
     assert statistics.scale.tolist() == [1, 1]
     assert np.isfinite(statistics.mean).all()
 
@@ -222,7 +225,7 @@ def test_constant_and_all_missing_channels_keep_scale_one(constant):
 
 def test_gather_gives_the_sequences_and_repeats_their_last_step():
     X, _ = make_sequences()
-    batch = DeviceSequences(read(X)).gather(np.array([5, 0, 7]))
+    batch = DeviceInputs(Inputs(read(X))).gather(np.array([5, 0, 7]))
     for b, row in enumerate([5, 0, 7]):
         length = int(batch.lengths[b])
         np.testing.assert_array_equal(batch.values[b, :length], X[row])
@@ -232,7 +235,7 @@ def test_gather_gives_the_sequences_and_repeats_their_last_step():
 def test_read_only_values_are_left_alone(recwarn):
     X = np.zeros((2, 3, 1), dtype=np.float32)
     X.flags.writeable = False
-    DeviceSequences(read(X))
+    DeviceInputs(Inputs(read(X)))
     assert not recwarn.list
 
 

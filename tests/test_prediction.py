@@ -38,9 +38,9 @@ def test_batches_side_by_side_give_the_predictions_of_one_batch(two_threads, mon
     seen = set()
     forward = type(model.net_.module_).forward
 
-    def spied(self, *args):
+    def spied(self, **inputs):
         seen.add((threading.current_thread(), torch.get_num_threads()))
-        return forward(self, *args)
+        return forward(self, **inputs)
 
     monkeypatch.setattr(type(model.net_.module_), "forward", spied)
     monkeypatch.setattr(prediction, "PREDICTION_STEPS", 100)
@@ -74,7 +74,7 @@ def test_one_thread_predicts_without_others(many_batches, monkeypatch):
 def test_error_in_a_thread_reaches_the_caller(two_threads, many_batches, monkeypatch):
     model, X = fitted()
 
-    def failing(self, *args):
+    def failing(self, **inputs):
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(type(model.net_.module_), "forward", failing)

@@ -8,13 +8,14 @@ numbers they can't overflow either.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.ragged import Ragged
 
 POOL_BATCHES = 32
@@ -33,22 +34,36 @@ class Batch:
     values : Tensor of shape (batch, time, channels), float32
         A transposed view: in memory time comes first, as the recurrence reads it.
     lengths : Tensor of shape (batch,), int64
+    codes : Tensor of shape (batch, time, n_categorical), int32, or None
+        As values, a transposed view.
+    static_values : Tensor of shape (batch, n_static), float32, or None
+    static_codes : Tensor of shape (batch, n_static_categorical), int32, or None
     """
 
     values: Tensor
     lengths: Tensor
+    codes: Tensor | None = None
+    static_values: Tensor | None = None
+    static_codes: Tensor | None = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what there is, by name."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 
-class DeviceSequences:
-    """Ragged sequences held once on the device, from which batches are gathered."""
+class DeviceInputs:
+    """Inputs held once on the device, from which batches are gathered."""
 
-    def __init__(self, sequences: Ragged, device: torch.device | str = "cpu") -> None:
-        values = sequences.values
-        if not values.flags.writeable:  # torch has no read-only tensors and would warn
-            values = values.copy()
+    def __init__(self, inputs: Inputs, device: torch.device | str = "cpu") -> None:
+        sequences, static = inputs.sequences, inputs.static
         self.lengths = sequences.lengths
         self._offsets = sequences.offsets
-        self._values = torch.from_numpy(values).to(device)
+        self._values, self._codes = _on_device(sequences, device)
+        self._static_values: Tensor | None = None
+        self._static_codes: Tensor | None = None
+        if static is not None:
+            self._static_values, self._static_codes = _on_device(static, device)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -60,8 +75,10 @@ class DeviceSequences:
 
     @cached_property
     def _places(self) -> Tensor:
-        """First place, last place and length of each sequence."""
-        first, last = self._offsets[:-1], self._offsets[1:] - 1
+        """First place, last place and length of each sequence; some step for one without."""
+        end = len(self._values) - 1
+        first = np.minimum(self._offsets[:-1], end)
+        last = np.maximum(self._offsets[1:] - 1, first)
         return torch.from_numpy(np.stack([first, last, self.lengths], axis=1)).to(self.device)
 
     @cached_property
@@ -71,13 +88,39 @@ class DeviceSequences:
     def gather(self, rows: np.ndarray) -> Batch:
         """Return these samples padded to a common, rounded length."""
         if len(self) == 1 and len(rows) == 1:  # to answer one sequence quickly
-            return Batch(self._values[None], torch.from_numpy(self.lengths).to(self.device))
+            return Batch(
+                self._values[None],
+                torch.from_numpy(self.lengths).to(self.device),
+                None if self._codes is None else self._codes[None],
+                self._static_values,
+                self._static_codes,
+            )
         n_steps = rounded_length(self.lengths[rows].max())
         index = torch.from_numpy(rows).to(self.device)
         first, last, lengths = self._places.index_select(0, index).unbind(1)
-        places = (self._time[:n_steps] + first).clamp_(max=last)
-        values = self._values.index_select(0, places.view(-1)).view(n_steps, len(rows), -1)
-        return Batch(values.transpose(0, 1), lengths)
+        places = (self._time[:n_steps] + first).clamp_(max=last).view(-1)
+
+        def steps_of(x: Tensor) -> Tensor:
+            return x.index_select(0, places).view(n_steps, len(rows), x.shape[1]).transpose(0, 1)
+
+        return Batch(
+            steps_of(self._values),
+            lengths,
+            None if self._codes is None else steps_of(self._codes),
+            None if self._static_values is None else self._static_values.index_select(0, index),
+            None if self._static_codes is None else self._static_codes.index_select(0, index),
+        )
+
+
+def _on_device(ragged: Ragged, device: torch.device | str) -> tuple[Tensor, Tensor | None]:
+    """Return values, and codes if there are any; a step of nothing if there are no steps."""
+    values, codes = ragged.values, ragged.codes
+    if len(values) == 0:
+        values, codes = (np.zeros((1, x.shape[1]), x.dtype) for x in (values, codes))
+    if not values.flags.writeable:  # torch has no read-only tensors and would warn
+        values = values.copy()
+    on_device = torch.from_numpy(values).to(device)
+    return on_device, torch.from_numpy(codes).to(device) if codes.shape[1] else None
 
 
 def rounded_length(n_steps: int | np.integer) -> int:
@@ -85,7 +128,7 @@ def rounded_length(n_steps: int | np.integer) -> int:
 
     The fused kernels prepare themselves anew for each length they have not met.
     """
-    n_steps = int(n_steps)
+    n_steps = max(int(n_steps), 1)
     grain = max(4, 1 << max(n_steps.bit_length() - 5, 0))
     return -(-n_steps // grain) * grain
 

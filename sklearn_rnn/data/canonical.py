@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.ragged import Ragged
 
 _MAX_MEAN_COPIES = 4.0
@@ -48,7 +49,7 @@ class TrainingRows:
 
 
 def canonical_rows(
-    sequences: Ragged,
+    inputs: Inputs,
     target: np.ndarray,
     weight: np.ndarray,
     group: np.ndarray | None = None,
@@ -60,7 +61,7 @@ def canonical_rows(
 
     Parameters
     ----------
-    sequences : Ragged of n_samples
+    inputs : Inputs of n_samples
     target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         The encoded y.
     weight : ndarray of shape (n_samples,)
@@ -69,7 +70,9 @@ def canonical_rows(
         Rows of different groups are not merged.
     """
     kept = np.flatnonzero(weight > 0)
-    x_hash = hash_sequences(sequences)[kept]
+    x_hash = hash_sequences(inputs.sequences)[kept]
+    if inputs.static is not None:
+        x_hash = _mix(x_hash ^ hash_sequences(inputs.static)[kept])
     row_hash = _mix(x_hash ^ _hash_columns(target)[kept])
     if group is not None:
         row_hash = _mix(row_hash ^ _hash_columns(group)[kept])
@@ -82,7 +85,7 @@ def canonical_rows(
 
 
 def hash_sequences(sequences: Ragged) -> np.ndarray:
-    """Return a 64-bit hash of each sequence's length, numbers and their places, uint64.
+    """Return a 64-bit hash of each sequence's length, values and their places, uint64.
 
     All in numpy, some rows and one channel at a time, so that little extra memory is taken.
     """
@@ -97,7 +100,12 @@ def hash_sequences(sequences: Ragged) -> np.ndarray:
         for channel in range(sequences.n_channels):
             numbers = np.ascontiguousarray(sequences.values[begin:end, channel]).view(np.uint32)
             step_hash = _mix(step_hash ^ numbers.astype(np.uint64))
-        hashed[rows] = np.add.reduceat(step_hash, starts)
+        for channel, vocabulary in enumerate(sequences.vocabularies):
+            categories = vocabulary.hashes[sequences.codes[begin:end, channel]]
+            step_hash = _mix(step_hash ^ categories)
+        has_steps = lengths[rows] > 0
+        hashed[rows] = 0
+        hashed[rows[has_steps]] = np.add.reduceat(step_hash, starts[has_steps])
     return _mix(hashed ^ lengths.astype(np.uint64))
 
 

@@ -1,56 +1,73 @@
-"""Columns of sequences, in a frame or alone -> :class:`~sklearn_rnn.data.ragged.Ragged`.
+"""Columns in a frame, or one alone -> :class:`~sklearn_rnn.data.inputs.Inputs`.
 
-First the form is settled (:func:`as_columns`), then the numbers are read (:func:`read_columns`):
-lists in Arrow's memory in bulk, see ``arrow.py``; what pandas holds as Python objects row by row.
+First the form is settled (:func:`as_columns`), then the values are read (:func:`read_columns`).
+List columns are the sequences; columns with a single value a row stay the same through each.
+Values that Arrow holds are read in bulk, see ``leaves.py``; so are texts and what pandas holds as
+objects, but for arrays of numbers, which are read row by row.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import types
 
-from sklearn_rnn.data.arrow import ArrowColumn, Column, check_present, is_list, sentence
+from sklearn_rnn.data.inputs import Feature, Inputs, Schema, assemble
+from sklearn_rnn.data.leaves import Arrays, Categories, Leaf, Place, is_category, is_list, leaves_of
 from sklearn_rnn.data.ragged import Ragged
-from sklearn_rnn.data.reading import check_not_empty, check_sequences, is_sequence, read_list
+from sklearn_rnn.data.reading import (
+    check_not_empty,
+    check_sequences,
+    check_static,
+    is_sequence,
+    read_list,
+)
+from sklearn_rnn.data.text import is_text, read_texts
 
 
 @dataclass(frozen=True, slots=True)
-class SequenceColumns:
-    """Columns of sequences that stand side by side: the form is settled, the numbers are unread.
+class Columns:
+    """Columns that stand side by side: the form is settled, the values are unread.
 
     Attributes
     ----------
     names : list or None
         Of the columns; None for a column that is all of X.
     columns : list of pyarrow.ChunkedArray or ndarray of object
-        Arrow lists, or the cells of a pandas column.
+        Arrow's values, or the cells of a pandas column or of a list.
+    is_sequence : list of bool
+        Which columns hold a sequence a row; the others hold a single value a row.
     """
 
     names: list[Any] | None
     columns: list[Any]
+    is_sequence: list[bool]
 
     def __len__(self) -> int:
         return len(self.columns[0])
 
-    def select(self, names: list[Any]) -> SequenceColumns:
+    def select(self, names: list[Any]) -> Columns:
         """Return the columns in the order of these names."""
-        own = self.names or []
-        return SequenceColumns(list(names), [self.columns[own.index(name)] for name in names])
+        places = [(self.names or []).index(name) for name in names]
+        return Columns(
+            list(names),
+            [self.columns[i] for i in places],
+            [self.is_sequence[i] for i in places],
+        )
 
-    def places(self, name: str) -> list[str]:
-        """Return what messages call each column."""
-        if self.names is None:
-            return [name]
-        return [f"column {column!r} of {name}" for column in self.names]
+    def place(self, i: int, name: str) -> Place:
+        """Return what messages call a column."""
+        return Place(name if self.names is None else f"column {self.names[i]!r} of {name}", (i,))
 
 
 def as_columns(X: Any, name: str = "X") -> Any:
-    """Return X as :class:`SequenceColumns` where it is a list column or a frame of them.
+    """Return X as :class:`Columns` if it is text, a list column, or a frame with list columns.
 
     Other frames are returned as they are, or as a pyarrow Table where numpy does not know them;
     so is all else.
@@ -58,78 +75,86 @@ def as_columns(X: Any, name: str = "X") -> Any:
     Raises
     ------
     ValueError
-        If list columns stand beside others, or two have one name.
+        If two columns have one name.
+    TypeError
+        If a column of pandas mixes types.
     """
     if isinstance(X, list | tuple | np.ndarray):
-        return X
+        is_row_of_rows = not isinstance(X, np.ndarray) or X.ndim == 1 or X.dtype.kind in "UT"
+        return Columns(None, [_objects(X)], [True]) if is_row_of_rows and is_text(X) else X
     if isinstance(X, pd.DataFrame):
         if all(dtype.kind != "O" for dtype in X.dtypes):  # numbers and times, however many columns
             return X
-        names, columns = list(X.columns), [X.iloc[:, i] for i in range(X.shape[1])]
+        names, columns = list(X.columns), [_of_pandas(X.iloc[:, i]) for i in range(X.shape[1])]
     elif isinstance(X, pd.Series):
-        is_arrow = isinstance(X.dtype, pd.ArrowDtype)
-        column = _sequences_of(X) if is_arrow else None
-        return X if column is None else SequenceColumns(None, [column])
+        return _column_alone(_of_pandas(X), X)
     elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
         array = pa.chunked_array(X)
         if not types.is_struct(array.type):
-            column = _sequences_of(array)
-            return X if column is None else SequenceColumns(None, [column])
+            return _column_alone(array, X)
         names, columns = [field.name for field in array.type], array.flatten()
     else:
         return X
-    sequences = [_sequences_of(column) for column in columns]
-    if all(column is None for column in sequences):
+    holds_sequences = [_holds_sequences(column) for column in columns]
+    if not any(holds_sequences):
         is_table = hasattr(X, "columns") and hasattr(X, "__array__")
         return X if is_table else pa.Table.from_arrays(columns, names=names)
-    _check_columns(names, sequences, name)
-    return SequenceColumns(names, sequences)
-
-
-def _sequences_of(column: pd.Series | pa.ChunkedArray) -> pa.ChunkedArray | np.ndarray | None:
-    """Return a column of sequences as Arrow lists or as objects, None for one of single values."""
-    if isinstance(column, pd.Series):
-        if isinstance(column.dtype, pd.ArrowDtype):
-            column = pa.chunked_array(column.array.__arrow_array__())
-        elif column.dtype != object:
-            return None
-        else:
-            cells = column.to_numpy()
-            cell = next((c for c in cells if is_sequence(c) or not pd.isna(c)), None)
-            return cells if is_sequence(cell) else None
-    return column if is_list(column.type) else None
-
-
-def _check_columns(names: list[Any], sequences: list[Any], name: str) -> None:
     twice = next((c for i, c in enumerate(names) if c in names[:i]), None)
     if twice is not None:
         raise ValueError(
             f"{name} has more than one column named {twice!r}. Give each a name of its own."
         )
-    is_single = [column is None for column in sequences]
-    if any(is_single):
-        raise ValueError(
-            f"Column {names[is_single.index(True)]!r} of {name} holds single values beside the "
-            f"list column {names[is_single.index(False)]!r}. Columns that stay the same through a "
-            "sequence can't be read yet: leave it out, or make it a list column that repeats the "
-            "value at each step."
-        )
+    return Columns(names, columns, holds_sequences)
 
 
-def read_columns(X: SequenceColumns, name: str = "X") -> Ragged:
-    """Read columns of sequences into flat float32 values and offsets.
+def _column_alone(column: pa.ChunkedArray | np.ndarray, X: Any) -> Any:
+    """Return a column that is all of X: sequences, or texts of which each is a sequence."""
+    if isinstance(column, pa.ChunkedArray) and is_category(column.type):
+        column = _objects(column.to_pylist())
+    if isinstance(column, np.ndarray):  # arrays of numbers are left to others
+        is_readable = is_text(column) or (_holds_sequences(column) and not _hold_numbers(column))
+    else:
+        is_readable = _holds_sequences(column)
+    return Columns(None, [column], [True]) if is_readable else X
+
+
+def _of_pandas(column: pd.Series) -> pa.ChunkedArray | pd.Series | np.ndarray:
+    """Return the cells of an object column, Arrow's own memory, or else the column itself."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        return pa.chunked_array(column.array.__arrow_array__())
+    return column.to_numpy() if column.dtype == object else column
+
+
+def _holds_sequences(column: Any) -> bool:
+    if isinstance(column, pa.ChunkedArray):
+        return is_list(column.type)
+    if not isinstance(column, np.ndarray):
+        return False
+    return is_sequence(next((c for c in column if is_sequence(c) or not pd.isna(c)), None))
+
+
+def _objects(rows: Any) -> np.ndarray:
+    """Return rows as a 1-D object array."""
+    cells = np.empty(len(rows), dtype=object)
+    cells[:] = list(rows)
+    return cells
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def read_columns(
+    X: Columns, name: str = "X", schema: Schema | None = None
+) -> tuple[Inputs, Schema]:
+    """Read columns into flat numbers and codes.
 
     Parameters
     ----------
-    X : SequenceColumns
+    X : Columns
         As returned by :func:`as_columns`.
     name : str, default="X"
-
-    Returns
-    -------
-    Ragged
-        The channels of all columns side by side, nulls as NaN. Values are a view of Arrow's
-        memory where they are held there as float32, without nulls and in one chunk.
+    schema : Schema, optional
+        What the columns were in ``fit``; without, it is learned.
 
     Raises
     ------
@@ -137,76 +162,149 @@ def read_columns(X: SequenceColumns, name: str = "X") -> Ragged:
         If there are no samples, a sequence is missing, the lengths in a row or the numbers of
         channels differ, or as of :func:`~sklearn_rnn.data.reading.check_sequences`.
     TypeError
-        If a column does not hold numbers.
+        If a column holds what can't be read, or something else than in ``fit``.
     """
     check_not_empty(X, name)
-    places = X.places(name)
-    columns = [
-        ArrowColumn(column, place) if isinstance(column, pa.ChunkedArray) else _cells(column, place)
-        for column, place in zip(X.columns, places, strict=True)
-    ]
-    for column, place in zip(columns, places, strict=True):
-        if column.n_channels == 0:
-            raise ValueError(
-                f"{sentence(place)} has sequences of 0 channels; at least 1 channel is required."
-            )
-    _check_lengths(columns, X.names or [], name)
-    sequences = Ragged.from_lengths(_side_by_side(columns), columns[0].lengths)
-    sources = [p for c, p in zip(columns, places, strict=True) for _ in range(c.n_channels)]
-    check_sequences(sequences, name, None if X.names is None else sources)
-    return sequences
+    has_static = not all(X.is_sequence)
+    leaves: list[Leaf] = []
+    static_leaves: list[Leaf] = []
+    lengths: dict[str, np.ndarray] = {}
+    for i, (column, is_sequence_column) in enumerate(zip(X.columns, X.is_sequence, strict=True)):
+        place = X.place(i, name)
+        if is_sequence_column:
+            of_column, lengths[place.name] = _sequences(column, place, may_lack=has_static)
+            leaves += of_column
+        else:
+            static_leaves += _single_values(column, place)
+    _check_lengths(lengths, name)
+    empty = next((x for x in leaves if x.n_numbers == 0 and not isinstance(x, Categories)), None)
+    if empty is not None:
+        raise ValueError(
+            f"{empty.place.sentence} has sequences of 0 channels; at least 1 channel is required."
+        )
+    of_rows = next(iter(lengths.values()))
+    sequences, steps, sources = assemble(leaves, of_rows, schema and schema.steps)
+    check_sequences(sequences, name, None if X.names is None else sources, may_be_empty=has_static)
+    if not has_static:
+        return Inputs(sequences), Schema(steps)
+    one_a_row = np.ones(len(X), dtype=np.int64)
+    rows, static, sources = assemble(static_leaves, one_a_row, schema and schema.static)
+    check_static(rows, sources)
+    return Inputs(sequences, rows), Schema(steps, static)
 
 
-def _check_lengths(columns: list[Column], names: list[Any], name: str) -> None:
-    lengths = columns[0].lengths
-    for i, column in enumerate(columns[1:], start=1):
-        differing = np.flatnonzero(lengths != column.lengths)
+def array_schema(sequences: Ragged, name: str) -> Schema:
+    """Return the schema of sequences that are arrays of numbers."""
+    return Schema((Feature((0,), Arrays.kind, sequences.n_channels, None, name),))
+
+
+def _check_lengths(lengths: dict[str, np.ndarray], name: str) -> None:
+    (first, expected), *others = lengths.items()
+    of_X = f" of {name}"
+    for place, of_column in others:
+        differing = np.flatnonzero(expected != of_column)
         if len(differing):
             row = int(differing[0])
             raise ValueError(
-                f"Row {row} of {name} has {lengths[row]} step(s) in column {names[0]!r}, but "
-                f"{column.lengths[row]} in column {names[i]!r} ({len(differing)} such row(s)). "
+                f"Row {row} of {name} has {expected[row]} step(s) in {first.removesuffix(of_X)}, but "
+                f"{of_column[row]} in {place.removesuffix(of_X)} ({len(differing)} such row(s)). "
                 "The list columns of a row need one length; where numbers are missing, fill up "
                 "with nulls."
             )
 
 
-def _side_by_side(columns: list[Column]) -> np.ndarray:
-    """Return the steps of all columns, one channel after another, float32."""
-    if len(columns) == 1 and (values := columns[0].view()) is not None:
-        return values
-    n_channels = [column.n_channels for column in columns]
-    values = np.empty((columns[0].lengths.sum(), sum(n_channels)), dtype=np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # reported by check_sequences
-        for column, end in zip(columns, np.cumsum(n_channels), strict=True):
-            column.fill(values[:, end - column.n_channels : end])
-    return values
+def _sequences(column: Any, place: Place, *, may_lack: bool) -> tuple[list[Leaf], np.ndarray]:
+    """Return the leaves of a list column, and the length of each row's list."""
+    if isinstance(column, np.ndarray):
+        cells = _without_nulls(column, place, may_lack)
+        if is_text(cells):
+            leaf, lengths = read_texts(list(cells), place)
+            return [leaf], lengths
+        if _hold_numbers(cells):
+            sequences = read_list(list(cells), place.name, may_be_empty=may_lack)
+            return [Arrays(sequences.values, place)], sequences.lengths
+        column = _as_arrow(cells, place)
+    elif column.null_count:
+        _check_present(column.is_null().to_numpy(), place, may_lack)
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    lengths = [pc.fill_null(pc.list_value_length(chunk), 0) for chunk in chunks]
+    of_rows: np.ndarray = np.concatenate(lengths).astype(np.int64, copy=False)
+    place = Place(place.name, place.path, of_rows)
+    return leaves_of(column.type.value_type, [c.flatten() for c in chunks], place), of_rows
 
 
-class RaggedColumn(Column):
-    """Sequences that were read one by one."""
-
-    def __init__(self, sequences: Ragged) -> None:
-        self._values = sequences.values
-        self.lengths = sequences.lengths
-        self.n_channels = sequences.n_channels
-
-    def view(self) -> np.ndarray:
-        """Return all steps."""
-        return self._values
-
-    def fill(self, out: np.ndarray) -> None:
-        """Copy all steps."""
-        out[:] = self._values
+def _single_values(column: Any, place: Place) -> list[Leaf]:
+    """Return the leaves of a column of single values."""
+    if not isinstance(column, pa.ChunkedArray):
+        column = _as_arrow(column, place)
+    return leaves_of(column.type, column.chunks, place)
 
 
-def _cells(cells: np.ndarray, place: str) -> Column:
-    """Read the objects of a pandas column: arrays, lists, or lists of dicts."""
-    check_present(pd.isna(cells), place)
-    first = next((cell[0] for cell in cells if len(cell) and is_sequence(cell)), None)
-    if not isinstance(first, dict):
-        return RaggedColumn(read_list(list(cells), place))
+def _without_nulls(cells: np.ndarray, place: Place, may_lack: bool) -> np.ndarray:
+    """Return the cells with an empty list where there is none."""
+    is_null = np.array([not is_sequence(cell) and bool(pd.isna(cell)) for cell in cells])
+    if not is_null.any():
+        return cells
+    _check_present(is_null, place, may_lack)
+    filled: Any = cells.copy()
+    for row in np.flatnonzero(is_null):
+        filled[row] = []
+    return filled
+
+
+def _check_present(is_null: np.ndarray, place: Place, may_lack: bool) -> None:
+    """Raise ValueError if a row is null and no static columns stand beside it."""
+    missing = np.flatnonzero(is_null)
+    if len(missing) and not may_lack:
+        raise ValueError(
+            f"Row {missing[0]} of {place.name} has no sequence, it is null ({len(missing)} such "
+            "row(s)). Drop these rows."
+        )
+
+
+def _hold_numbers(cells: np.ndarray) -> bool:
+    """Tell by the first value that is there whether cells hold numbers or arrays of them."""
+    for cell in cells:
+        if isinstance(cell, np.ndarray) and cell.dtype != object:
+            if cell.size:
+                return cell.dtype.kind not in "bMm" or cell.ndim > 1
+        elif is_sequence(cell):
+            for value in cell:
+                if value is not None:
+                    return not isinstance(value, _FOR_ARROW)
+    return True
+
+
+_FOR_ARROW = (bool, np.bool_, dict, date, time, timedelta, np.datetime64, np.timedelta64)
+
+
+def _as_arrow(cells: np.ndarray | pd.Series, place: Place) -> pa.ChunkedArray:
+    """Return the values of a pandas column in Arrow's form."""
     try:
-        return ArrowColumn(pa.chunked_array([pa.array(cells, from_pandas=True)]), place)
-    except pa.ArrowException as error:
-        raise ValueError(f"{sentence(place)} can't be read as lists of dicts: {error}") from error
+        return _chunked(cells)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        row = _odd_row(np.asarray(cells, dtype=object))
+        where = place.sentence if row is None else f"Row {row} of {place.name}"
+        raise TypeError(
+            f"{where} can't be read: {error}. A column needs values of one type, or None where "
+            "they are missing."
+        ) from error
+
+
+def _chunked(cells: Any) -> pa.ChunkedArray:
+    array = pa.array(cells, from_pandas=True)
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def _odd_row(cells: np.ndarray) -> int | None:
+    """Return the first row with which the ones before can't be read."""
+    readable, end = 0, len(cells)
+    while end - readable > 1:  # by halves: each look reads all rows up to there
+        middle = (readable + end) // 2
+        try:
+            _chunked(cells[:middle])
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            end = middle
+        else:
+            readable = middle
+    return end - 1 if len(cells) else None

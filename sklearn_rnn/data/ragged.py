@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_rnn.data.vocabulary import Vocabulary
+
 _CHUNK = 1 << 16
 """Steps looked at together by what passes over all data: bounds its extra memory."""
 
@@ -20,20 +22,33 @@ class Ragged:
     Parameters
     ----------
     values : ndarray of shape (total_steps, n_channels), float32
-        The steps of all sequences, one after another.
+        The steps of all sequences, one after another: their numbers.
     offsets : ndarray of shape (n_samples + 1,), int64
         Where each sequence begins and, as the last entry, where all end.
+    codes : ndarray of shape (total_steps, n_categorical), int32
+        The categories of the steps.
+    vocabularies : tuple of Vocabulary, one a categorical channel
     """
 
     values: np.ndarray
     offsets: np.ndarray
+    codes: np.ndarray
+    vocabularies: tuple[Vocabulary, ...] = ()
 
     @classmethod
-    def from_lengths(cls, values: np.ndarray, lengths: np.ndarray) -> Ragged:
+    def from_lengths(
+        cls,
+        values: np.ndarray,
+        lengths: np.ndarray,
+        codes: np.ndarray | None = None,
+        vocabularies: tuple[Vocabulary, ...] = (),
+    ) -> Ragged:
         """Build from the steps laid end to end and the length of each sequence."""
         offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
-        return cls(values, offsets)
+        if codes is None:
+            codes = np.empty((len(values), 0), dtype=np.int32)
+        return cls(values, offsets, codes, vocabularies)
 
     @classmethod
     def from_rectangular(cls, array: np.ndarray) -> Ragged:
@@ -44,6 +59,7 @@ class Ragged:
         return cls(
             values.reshape(n_samples * n_steps, n_channels),
             np.arange(n_samples + 1, dtype=np.int64) * n_steps,
+            np.empty((n_samples * n_steps, 0), dtype=np.int32),
         )
 
     def __len__(self) -> int:
@@ -53,6 +69,11 @@ class Ragged:
     def n_channels(self) -> int:
         """Numbers a step."""
         return self.values.shape[1]
+
+    @property
+    def n_categorical(self) -> int:
+        """Categories a step."""
+        return len(self.vocabularies)
 
     @property
     def lengths(self) -> np.ndarray:

@@ -108,19 +108,21 @@ def check_not_empty(X: Sized, name: str) -> None:
 
 
 def check_sequences(
-    sequences: Ragged, name: str = "X", columns: Sequence[str] | None = None
+    sequences: Ragged,
+    name: str = "X",
+    columns: Sequence[str] | None = None,
+    *,
+    may_be_empty: bool = False,
 ) -> None:
     """Raise ValueError for a sequence of no steps, no channels, or an infinite number.
 
     ``columns`` says of each channel where it is from.
     """
-    if sequences.n_channels == 0:
+    if sequences.n_channels == 0 and sequences.n_categorical == 0:
         raise ValueError(f"{name} has sequences of 0 channels; at least 1 channel is required.")
-    _check_lengths(sequences.lengths, name)
-    # NaN (missing) is allowed, and NaN hides infinity in a sum: look only if the sum is not finite.
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = not np.isfinite(sequences.values.sum())
-    if suspicious and (place := _first_infinite(sequences.values)) is not None:
+    if not may_be_empty:
+        _check_lengths(sequences.lengths, name)
+    if (place := _first_infinite(sequences.values)) is not None:
         step, channel = place
         row, step = sequences.row_of_step(step)
         source = "" if columns is None else f" ({columns[channel]})"
@@ -131,8 +133,22 @@ def check_sequences(
         )
 
 
+def check_static(rows: Ragged, columns: Sequence[str]) -> None:
+    """Raise ValueError for an infinite number; ``columns`` says of each where it is from."""
+    if (place := _first_infinite(rows.values)) is not None:
+        row, column = place
+        raise ValueError(
+            f"Row {row} of {columns[column]} is infinite or too large for dtype('float32'). "
+            "Replace it by a finite number, or by null if it is missing."
+        )
+
+
 def _first_infinite(values: np.ndarray) -> tuple[int, int] | None:
     """Return step and channel, or None."""
+    # NaN (missing) is allowed, and NaN hides infinity in a sum: look only if the sum is not finite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):
+            return None
     for begin in range(0, len(values), _LOOK):
         infinite = np.isinf(values[begin : begin + _LOOK])
         if infinite.any():
@@ -165,27 +181,33 @@ def _nested_table(X: Sequence) -> np.ndarray | None:
     return np.array(X, dtype=np.float64)
 
 
-def read_list(X: list, name: str) -> Ragged:
+def read_list(X: list, name: str, *, may_be_empty: bool = False) -> Ragged:
     """Read sequences one by one; errors name the row, but zeros of steps are not looked for."""
     arrays = (
         X
         if all(type(a) is np.ndarray and a.dtype.kind in NUMERIC_KINDS for a in X)
         else [_read_row(item, f"Row {row} of {name}") for row, item in enumerate(X)]
     )
+    if may_be_empty:  # whatever the shape of nothing, it is no step of what the others hold
+        shape = next((a.shape[1:] for a in arrays if len(a)), (1,))
+        arrays = [a if len(a) else np.empty((0, *shape), np.float32) for a in arrays]
     if arrays[0].ndim != 2 or len({a.shape[1:] for a in arrays}) > 1:
-        arrays = _made_two_dimensional(arrays, name)
+        arrays = _made_two_dimensional(arrays, name, may_be_empty)
     lengths = np.fromiter(map(len, arrays), np.int64, len(arrays))
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.concatenate(arrays, dtype=np.float32, casting="unsafe")
     return Ragged.from_lengths(values, lengths)
 
 
-def _made_two_dimensional(arrays: list[np.ndarray], name: str) -> list[np.ndarray]:
+def _made_two_dimensional(
+    arrays: list[np.ndarray], name: str, may_be_empty: bool
+) -> list[np.ndarray]:
     """Return arrays of shape (n_steps, n_channels); name the row that can't be read so."""
     for row, array in enumerate(arrays):
         if not 1 <= array.ndim <= 2:
             _refuse_dimensions(array.ndim, f"Row {row} of {name}", name)
-    _check_lengths(np.fromiter(map(len, arrays), np.int64, len(arrays)), name)
+    if not may_be_empty:
+        _check_lengths(np.fromiter(map(len, arrays), np.int64, len(arrays)), name)
     arrays = [a.reshape(len(a), 1) if a.ndim == 1 else a for a in arrays]
     widths = [a.shape[1] for a in arrays]
     odd = next((row for row, width in enumerate(widths) if width != widths[0]), None)

@@ -33,10 +33,13 @@ class ChannelStatistics:
         return replace(self, mean=np.zeros_like(self.mean), scale=np.ones_like(self.scale))
 
 
-def channel_statistics(sequences: Ragged, training: TrainingRows) -> ChannelStatistics:
+def channel_statistics(
+    sequences: Ragged, training: TrainingRows, what: str = "Channel"
+) -> ChannelStatistics:
     """Return weighted statistics of the training rows, in two passes of bounded memory.
 
-    A row of weight 2 counts as two rows; a longer sequence counts with each of its steps.
+    A row of weight 2 counts as two rows; a longer sequence counts with each of its steps. Messages
+    call a channel by the word given.
     """
     count = np.zeros(sequences.n_channels)
     total = np.zeros(sequences.n_channels)
@@ -58,16 +61,27 @@ def channel_statistics(sequences: Ragged, training: TrainingRows) -> ChannelStat
         squares += weight @ np.square(values, out=values)
     scale = np.sqrt(squares / np.where(count > 0, count, 1.0))
     scale = np.where(scale <= 1e-12 * np.abs(mean), 1.0, scale)  # constant but for rounding
-    _warn_of_lost_digits(mean, scale)
+    _warn_of_lost_digits(mean, scale, what)
     return ChannelStatistics(mean, scale, has_missing)
 
 
-def _warn_of_lost_digits(mean: np.ndarray, scale: np.ndarray) -> None:
+def category_counts(sequences: Ragged, training: TrainingRows) -> list[np.ndarray]:
+    """Return how often each code stands in an epoch, an array a categorical channel."""
+    copies = np.zeros(len(sequences), dtype=np.int64)
+    copies[training.rows] = training.copies
+    of_steps = np.repeat(copies, sequences.lengths)
+    return [
+        np.bincount(sequences.codes[:, i], weights=of_steps, minlength=len(vocabulary))
+        for i, vocabulary in enumerate(sequences.vocabularies)
+    ]
+
+
+def _warn_of_lost_digits(mean: np.ndarray, scale: np.ndarray, what: str) -> None:
     """Warn of a channel whose offset leaves float32 few digits for what varies."""
     coarse = np.flatnonzero(scale < 16 * np.spacing(np.abs(mean).astype(np.float32)))
     for channel in coarse:
         warnings.warn(
-            f"Channel {channel} of X varies by {scale[channel]:.3g} around {mean[channel]:.3g}, "
+            f"{what} {channel} of X varies by {scale[channel]:.3g} around {mean[channel]:.3g}, "
             "which float32 hardly resolves. Subtract an offset from it, such as its first value.",
             UserWarning,
             stacklevel=2,

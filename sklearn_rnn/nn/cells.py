@@ -70,6 +70,10 @@ class Cell(ABC):
         zeros = weights.weight_hh.new_zeros(batch, weights.hidden_size)
         return (zeros,) * self.n_states
 
+    def bounded(self, start: Tensor) -> Tensor:
+        """Return numbers that a state may start from."""
+        return torch.tanh(start)
+
     def scan(
         self, inputs: Sequence[Tensor], states: Sequence[State], weights: Sequence[CellWeights]
     ) -> tuple[list[Tensor], list[State]]:
@@ -228,6 +232,10 @@ class MinGRU(Cell):
         (h,) = state
         z, c = linear(x, weights.weight_ih, weights.bias_ih).chunk(2, dim=1)
         return (torch.lerp(h, positive(c), torch.sigmoid(z)),)
+
+    def bounded(self, start: Tensor) -> Tensor:
+        """Return numbers that are positive as the states are."""
+        return torch.sigmoid(start)
 
     def scan_kernel(self, x: Tensor, state: State, weights: CellWeights) -> tuple[Tensor, State]:
         """Scan in log space, parallel over time."""

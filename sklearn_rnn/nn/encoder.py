@@ -1,4 +1,4 @@
-"""The many-to-one network: raw sequence -> recurrence -> one vector -> outputs."""
+"""The many-to-one network: raw sequence and static columns -> one vector -> outputs."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ from torch import Generator, Tensor, nn
 from sklearn_rnn.nn.cells import Cell
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.heads import LinearHead
-from sklearn_rnn.nn.inputs import NumericInput
+from sklearn_rnn.nn.inputs import MixedInput
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
 from sklearn_rnn.nn.recurrence import Recurrence
+from sklearn_rnn.nn.static import StaticEncoder
 
 
 class SequenceEncoder(nn.Module):
-    """Sequence -> one vector.
+    """Sequence and static columns -> one vector.
 
     Parameters
     ----------
-    inputs : NumericInput
+    inputs : MixedInput
     recurrence : Recurrence
     pooling : str or type[Pooling]
         A name of :data:`~sklearn_rnn.nn.pooling.POOLINGS` or a class derived from ``Pooling``.
+    static : StaticEncoder or None
+        With one, a sequence may have no steps: a learned vector stands for it then.
     generator : torch.Generator
     """
 
     def __init__(
         self,
-        inputs: NumericInput,
+        inputs: MixedInput,
         recurrence: Recurrence,
         pooling: str | type[Pooling],
+        static: StaticEncoder | None,
         generator: Generator,
     ) -> None:
         super().__init__()
@@ -38,8 +42,19 @@ class SequenceEncoder(nn.Module):
         self.recurrence = recurrence
         self.pooling = pooling(recurrence.output_size, generator)
         self.output_size = pooling.multiple * recurrence.output_size
+        self.static = static
+        if static is not None:
+            self.of_no_steps = nn.Parameter(torch.zeros(self.output_size))
+            self.output_size += static.output_size
 
-    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+    def forward(
+        self,
+        values: Tensor,
+        lengths: Tensor,
+        codes: Tensor | None = None,
+        static_values: Tensor | None = None,
+        static_codes: Tensor | None = None,
+    ) -> Tensor:
         """Return a Tensor of shape (batch, output_size).
 
         Parameters
@@ -47,11 +62,25 @@ class SequenceEncoder(nn.Module):
         values : Tensor of shape (batch, time, channels)
             Steps behind a sequence's end may hold any number.
         lengths : Tensor of shape (batch,), int64
+        codes : Tensor of shape (batch, time, n_categorical), int, optional
+        static_values : Tensor of shape (batch, n_static), optional
+        static_codes : Tensor of shape (batch, n_static_categorical), int, optional
         """
+        if self.static is None:
+            return self._pooled(values, lengths, codes)
+        for_head, start = self.static(static_values, static_codes)
+        pooled = self._pooled(values, lengths.clamp(min=1), codes, start)
+        pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
+        return pooled if for_head is None else torch.cat([pooled, for_head], dim=1)
+
+    def _pooled(
+        self, values: Tensor, lengths: Tensor, codes: Tensor | None, start: Tensor | None = None
+    ) -> Tensor:
         if self.recurrence.cell.takes_any_length(values.device):  # padding is rounded for others
-            values = values[:, : int(lengths.max())]
-        x = self.inputs(values.transpose(0, 1))
-        outputs = self.recurrence(x, lengths)
+            n_steps = int(lengths.max())
+            values, codes = values[:, :n_steps], None if codes is None else codes[:, :n_steps]
+        x = self.inputs(values.transpose(0, 1), None if codes is None else codes.transpose(0, 1))
+        outputs = self.recurrence(x, lengths, start)
         last = self.recurrence.last(outputs, lengths)
         inside = torch.arange(len(outputs), device=lengths.device)[:, None] < lengths
         return self.pooling(outputs, last, inside[..., None], lengths)
@@ -78,14 +107,15 @@ class ManyToOne(nn.Module):
         self.dropout = Dropout(dropout, generator)
         self.head = head
 
-    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """Return a Tensor of shape (batch, n_outputs)."""
-        return self.head(self.dropout(self.encoder(values, lengths)))
+    def forward(self, *args: Tensor, **kwargs: Tensor) -> Tensor:
+        """Return a Tensor of shape (batch, n_outputs) for what the encoder takes."""
+        return self.head(self.dropout(self.encoder(*args, **kwargs)))
 
     @classmethod
     def build(
         cls,
-        inputs: NumericInput,
+        inputs: MixedInput,
+        static_inputs: MixedInput | None,
         initial_outputs: Tensor,
         *,
         cell: str | type[Cell],
@@ -96,6 +126,7 @@ class ManyToOne(nn.Module):
         dropout: float,
         recurrent_dropout: float,
         bptt_steps: int | None,
+        static_to: str,
         generator: Generator,
     ) -> ManyToOne:
         """Build from an estimator's parameters; the head starts at ``initial_outputs``."""
@@ -110,6 +141,9 @@ class ManyToOne(nn.Module):
             bptt_steps=bptt_steps,
             generator=generator,
         )
-        encoder = SequenceEncoder(inputs, recurrence, pooling, generator)
+        static = None
+        if static_inputs is not None:
+            static = StaticEncoder(static_inputs, recurrence, static_to, generator)
+        encoder = SequenceEncoder(inputs, recurrence, pooling, static, generator)
         head = LinearHead(encoder.output_size, len(initial_outputs), initial_outputs, generator)
         return cls(encoder, dropout, head, generator)

@@ -1,9 +1,16 @@
-"""Raw numbers -> what the recurrence reads, inside the model so that it takes raw data."""
+"""Raw numbers and codes -> what the network reads, inside the model so that it takes raw data."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+UNKNOWN_SHARE = 0.25
+"""A category met n times is taken for unknown in a share of 0.25 / (n + 0.25) of its training steps
+(Kiperwasser and Goldberg 2016), so that "unknown" is trained too."""
 
 
 class NumericInput(nn.Module):
@@ -14,8 +21,8 @@ class NumericInput(nn.Module):
 
     Parameters
     ----------
-    mean, scale : sequence of float, one a channel
-    has_missing : sequence of bool, one a channel
+    mean, scale : Tensor of shape (n_channels,)
+    has_missing : Tensor of shape (n_channels,), bool
         Which channels get an indicator.
     """
 
@@ -37,3 +44,78 @@ class NumericInput(nn.Module):
             return x
         missing = values.index_select(-1, self.indicated).isnan()
         return torch.cat([x, missing.to(x.dtype)], dim=-1)
+
+
+class CategoricalInput(nn.Module):
+    """A learned vector for each category, and one for all that are rare or unknown.
+
+    Parameters
+    ----------
+    counts : Tensor of shape (n_codes,)
+        How often each code is met in an epoch.
+    min_frequency : int
+        Codes met less often share the vector of the unknown.
+    size : int or "auto"
+        Of the vectors; see :func:`embedding_size`.
+    generator : torch.Generator
+        Source of starting vectors and of what is taken for unknown.
+    """
+
+    places: Tensor
+    unknown_share: Tensor
+
+    def __init__(
+        self, counts: Tensor, min_frequency: int, size: int | str, generator: Generator
+    ) -> None:
+        super().__init__()
+        kept = counts >= min_frequency
+        n_kept = int(kept.sum())
+        self.output_size = embedding_size(n_kept) if isinstance(size, str) else size
+        self.register_buffer("places", torch.where(kept, kept.cumsum(0), 0))
+        share = UNKNOWN_SHARE / (counts[kept] + UNKNOWN_SHARE)
+        self.register_buffer("unknown_share", functional.pad(share.to(torch.float32), (1, 0)))
+        self.embedding = nn.utils.skip_init(nn.Embedding, n_kept + 1, self.output_size)
+        self.generator = generator
+        with torch.no_grad():
+            self.embedding.weight.normal_(generator=generator)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return a Tensor of shape (..., output_size) for codes of shape (...)."""
+        places = self.places[codes]
+        if self.training:
+            draw = torch.empty(places.shape, device=self.generator.device)
+            draw.uniform_(generator=self.generator)
+            places = places.masked_fill(draw.to(places.device) < self.unknown_share[places], 0)
+        return self.embedding(places)
+
+
+def embedding_size(n_categories: int) -> int:
+    """Return a size that grows slowly with the number of categories, 64 at most.
+
+    The rule ``1.6 n ** 0.56`` is that of fastai (Howard and Gugger 2020).
+    """
+    return min(64, max(1, round(1.6 * n_categories**0.56)))
+
+
+class MixedInput(nn.Module):
+    """Numbers and categories side by side.
+
+    Parameters
+    ----------
+    numeric : NumericInput
+    categorical : sequence of CategoricalInput, one a categorical channel
+    """
+
+    def __init__(self, numeric: NumericInput, categorical: Sequence[CategoricalInput] = ()) -> None:
+        super().__init__()
+        self.numeric = numeric
+        self.categorical = nn.ModuleList(categorical)
+        self.output_size = numeric.output_size + sum(part.output_size for part in categorical)
+
+    def forward(self, values: Tensor, codes: Tensor | None = None) -> Tensor:
+        """Return a Tensor of shape (..., output_size)."""
+        numbers = self.numeric(values)
+        if codes is None:
+            return numbers
+        vectors = [part(codes[..., i]) for i, part in enumerate(self.categorical)]
+        return torch.cat([numbers, *vectors], dim=-1)

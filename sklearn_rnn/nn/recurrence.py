@@ -101,13 +101,29 @@ class Recurrence(nn.Module):
             weights = weights._replace(weight_hh=weights.weight_hh * mask.to(weights.weight_hh))
         return weights
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+    @property
+    def n_state_units(self) -> int:
+        """Numbers in the states of all layers and directions."""
+        return self.num_layers * len(self.directions) * self.cell.n_states * self.hidden_size
+
+    def _states_from(self, start: Tensor, layer: int) -> list[State]:
+        """Return the first states of a layer, one a direction."""
+        shape = (self.num_layers, len(self.directions), self.cell.n_states, self.hidden_size)
+        parts = self.cell.bounded(start).unflatten(1, shape)[:, layer]
+        return [
+            tuple(parts[:, i, j].contiguous() for j in range(self.cell.n_states))
+            for i in range(len(self.directions))
+        ]
+
+    def forward(self, x: Tensor, lengths: Tensor, start: Tensor | None = None) -> Tensor:
         """Return the top layer's outputs.
 
         Parameters
         ----------
         x : Tensor of shape (time, batch, input)
         lengths : Tensor of shape (batch,), int64
+        start : Tensor of shape (batch, n_state_units), optional
+            What the first states are made of; they are zero without.
 
         Returns
         -------
@@ -120,7 +136,10 @@ class Recurrence(nn.Module):
             if layer > 0:
                 x = self.dropout(x)
             weights = [self.weights(layer, direction) for direction in self.directions]
-            states = [self.cell.initial_state(x.shape[1], w) for w in weights]
+            if start is None:
+                states = [self.cell.initial_state(x.shape[1], w) for w in weights]
+            else:
+                states = self._states_from(start, layer)
             inputs = [x] if flip is None else [x, flip(x)]
             if chunk_steps is not None and x.shape[0] > chunk_steps:
                 outputs = self._scan_in_chunks(inputs, states, weights, chunk_steps)

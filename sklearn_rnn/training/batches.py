@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from sklearn_rnn.data.batching import (
-    DeviceSequences,
+    DeviceInputs,
     cut_to_steps,
     ordered_batches,
     shuffled_batches,
@@ -49,11 +49,11 @@ class Parts:
 
 
 class BatchSource:
-    """Yields ``({"values", "lengths"}, (target, weight))``, anew for each epoch.
+    """Yields ``({"values", "lengths", ...}, (target, weight))``, anew for each epoch.
 
     Parameters
     ----------
-    sequences : DeviceSequences
+    inputs : DeviceInputs
         All samples, training and held-out ones alike: they are stored once.
     target : ndarray, one row a sample
     weight : ndarray of shape (n_samples,)
@@ -70,7 +70,7 @@ class BatchSource:
 
     def __init__(
         self,
-        sequences: DeviceSequences,
+        inputs: DeviceInputs,
         target: np.ndarray,
         weight: np.ndarray,
         rows: np.ndarray,
@@ -78,20 +78,20 @@ class BatchSource:
         max_steps: int,
         generator: Generator | None = None,
     ) -> None:
-        self.sequences = sequences
+        self.inputs = inputs
         self.rows = rows
         self.batch_size = batch_size
         self.max_steps = max_steps
         self.generator = generator
-        self._target = torch.from_numpy(np.ascontiguousarray(target)).to(sequences.device)
-        self._weight = torch.from_numpy(weight.astype(np.float32)).to(sequences.device)
+        self._target = torch.from_numpy(np.ascontiguousarray(target)).to(inputs.device)
+        self._weight = torch.from_numpy(weight.astype(np.float32)).to(inputs.device)
 
     def __len__(self) -> int:
         """Return the number of training batches an epoch."""
         return -(-len(self.rows) // self.batch_size)
 
     def __iter__(self) -> Iterator[SkorchBatch | Parts]:
-        lengths = self.sequences.lengths
+        lengths = self.inputs.lengths
         if self.generator is None:
             for places in ordered_batches(lengths[self.rows]):
                 yield self.gather(self.rows[places])
@@ -102,9 +102,5 @@ class BatchSource:
 
     def gather(self, rows: np.ndarray) -> SkorchBatch:
         """Return the batch of these samples."""
-        batch = self.sequences.gather(rows)
-        index = torch.from_numpy(rows).to(self.sequences.device)
-        return (
-            {"values": batch.values, "lengths": batch.lengths},
-            (self._target[index], self._weight[index]),
-        )
+        index = torch.from_numpy(rows).to(self.inputs.device)
+        return self.inputs.gather(rows).tensors(), (self._target[index], self._weight[index])

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_rnn.data.batching import PREDICTION_STEPS, DeviceSequences, ordered_batches
+from sklearn_rnn.data.batching import PREDICTION_STEPS, DeviceInputs, ordered_batches
 from sklearn_rnn.training.memory import freed_memory_kept
 
 MAX_WORKERS = 16
@@ -26,7 +26,7 @@ MIN_STEPS = 1 << 13
 Mapping = Callable[[Callable[[np.ndarray], np.ndarray], list[np.ndarray]], Iterable[np.ndarray]]
 
 
-def predict_in_batches(part: nn.Module, sequences: DeviceSequences) -> np.ndarray:
+def predict_in_batches(part: nn.Module, inputs: DeviceInputs) -> np.ndarray:
     """Run a network, or its encoder, over all samples.
 
     Returns
@@ -35,15 +35,14 @@ def predict_in_batches(part: nn.Module, sequences: DeviceSequences) -> np.ndarra
         In the order of the samples.
     """
     n_workers, max_steps = 1, PREDICTION_STEPS
-    if sequences.device.type == "cpu" and torch.get_num_threads() > 1:
+    if inputs.device.type == "cpu" and torch.get_num_threads() > 1:
         n_workers = min(torch.get_num_threads(), MAX_WORKERS)
         max_steps = max(2 * PREDICTION_STEPS // n_workers, MIN_STEPS)
-    batches = list(ordered_batches(sequences.lengths, max_steps))
+    batches = list(ordered_batches(inputs.lengths, max_steps))
 
     def outputs_of(rows: np.ndarray) -> np.ndarray:
         with torch.inference_mode():  # which holds for the thread that asks for it
-            batch = sequences.gather(rows)
-            return part(batch.values, batch.lengths).cpu().numpy()
+            return part(**inputs.gather(rows).tensors()).cpu().numpy()
 
     result: np.ndarray | None = None
     with (
@@ -52,7 +51,7 @@ def predict_in_batches(part: nn.Module, sequences: DeviceSequences) -> np.ndarra
     ):
         for rows, outputs in zip(batches, mapping(outputs_of, batches), strict=True):
             if result is None:
-                result = np.empty((len(sequences), outputs.shape[1]), outputs.dtype)
+                result = np.empty((len(inputs), outputs.shape[1]), outputs.dtype)
             result[rows] = outputs
     assert result is not None  # reading refuses an empty X
     return result

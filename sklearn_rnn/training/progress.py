@@ -16,7 +16,14 @@ from sklearn_rnn.training.samples import Samples
 
 def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: NeuralNet) -> str:
     """Return network, data and training of a fit in one line."""
-    lengths = samples.sequences.lengths
+    sequences, static = samples.inputs.sequences, samples.inputs.static
+    lengths = sequences.lengths
+    channels = f"{sequences.n_channels} channel(s)"
+    if sequences.n_categorical:
+        sizes = ", ".join(f"{len(v.categories):,}" for v in sequences.vocabularies)
+        channels += f", {sequences.n_categorical} categorical (of {sizes} categories)"
+    if static is not None:
+        channels += f", {static.n_channels + static.n_categorical} static column(s)"
     cell, pooling, optimizer = (
         name if isinstance(name, str) else name.__name__
         for name in (estimator.cell, estimator.pooling, estimator.optimizer)
@@ -27,7 +34,7 @@ def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: Ne
         f"{type(estimator).__name__}: {cell}, {estimator.num_layers} layer(s) of "
         f"{estimator.hidden_size} units{directions}, {pooling} pooling, {n_weights:,} weights; "
         f"{len(lengths):,} sequences of {lengths.min()}-{lengths.max()} steps, "
-        f"{samples.sequences.n_channels} channel(s); batches of {source.batch_size}, {optimizer}, "
+        f"{channels}; batches of {source.batch_size}, {optimizer}, "
         f"lr {estimator.lr:g}, schedule {estimator.lr_schedule}; on {samples.device}, "
         f"random_state={estimator.random_state}"
     )

@@ -9,9 +9,9 @@ import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from sklearn_rnn.data.batching import DeviceSequences
+from sklearn_rnn.data.batching import DeviceInputs
 from sklearn_rnn.data.canonical import TrainingRows
-from sklearn_rnn.data.ragged import Ragged
+from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.training.batches import BatchSource
 from sklearn_rnn.training.validation import holdout
@@ -23,7 +23,7 @@ class Samples:
 
     Attributes
     ----------
-    sequences : Ragged of n_samples
+    inputs : Inputs of n_samples
     numbers : ndarray, one row a sample
         What ``target.read`` made of y.
     group : ndarray of shape (n_samples,) or None
@@ -32,13 +32,13 @@ class Samples:
     device : torch.device
     """
 
-    sequences: Ragged
+    inputs: Inputs
     numbers: np.ndarray
     group: np.ndarray | None
     rows: TrainingRows
     target: Target
     device: torch.device
-    _on_device: DeviceSequences | None = None
+    _on_device: DeviceInputs | None = None
 
     def split(self, fraction: float, seed: int) -> tuple[TrainingRows, TrainingRows]:
         """Return training rows and held-out rows.
@@ -74,9 +74,9 @@ class Samples:
             Shuffles if given.
         """
         if self._on_device is None:
-            self._on_device = DeviceSequences(self.sequences, self.device)
+            self._on_device = DeviceInputs(self.inputs, self.device)
         weight_of_copy = rows.weight / rows.copies * factor
-        weight = np.zeros(len(self.sequences))
+        weight = np.zeros(len(self.inputs))
         mean = np.average(weight_of_copy, weights=rows.copies)
         weight[rows.rows] = weight_of_copy / (mean or 1.0)  # 0 if no class here has any weight
         return BatchSource(

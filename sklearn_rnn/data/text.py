@@ -1,0 +1,90 @@
+"""Texts and tokens as Python holds them -> codes, all at once.
+
+A text is a sequence of its characters; a list of texts is a sequence of tokens.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from sklearn_rnn.data.leaves import Categories, Place
+
+
+def is_text(rows: Any) -> bool:
+    """Tell by the first row that is not empty whether rows are texts or lists of texts."""
+    return any(is_text_row(row) for row in _first(rows))
+
+
+def is_text_row(row: Any) -> bool:
+    """Tell whether a row is a text or a list that begins with one."""
+    if isinstance(row, np.ndarray) and row.dtype != object:
+        return row.ndim == 1 and row.dtype.kind in "UT"
+    if isinstance(row, list | tuple | np.ndarray):
+        return any(isinstance(token, str) for token in _first(row))
+    return isinstance(row, str)
+
+
+def _first(rows: Any) -> list:
+    """Return the first entry that is there and not empty, in a list."""
+    for row in rows:
+        if row is not None and not (isinstance(row, str | list | tuple) and len(row) == 0):
+            return [row]
+    return ["" for row in rows[:1] if isinstance(row, str)]
+
+
+def read_texts(rows: list, place: Place) -> tuple[Categories, np.ndarray]:
+    """Read texts or lists of texts.
+
+    Returns
+    -------
+    leaf : Categories
+    lengths : ndarray of shape (n_samples,), int64
+
+    Raises
+    ------
+    ValueError
+        If a row is missing.
+    TypeError
+        If a row or a token is no text.
+    """
+    missing = next((row for row, text in enumerate(rows) if text is None), None)
+    if missing is not None:
+        raise ValueError(f"Row {missing} of {place.name} has no text, it is None. Drop such rows.")
+    are_texts = isinstance(_first(rows)[0], str)
+    kinds = str if are_texts else list | tuple | np.ndarray
+    odd = next((row for row, text in enumerate(rows) if not isinstance(text, kinds)), None)
+    if odd is not None:
+        wanted = "a text, as the first row is" if are_texts else "a list of texts"
+        raise TypeError(f"Row {odd} of {place.name} must be {wanted}. Got {rows[odd]!r} instead.")
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    place = Place(place.name, place.path, lengths)
+    values = _characters(rows) if are_texts else _tokens(rows, place)
+    return Categories([values], place), lengths
+
+
+def _characters(texts: list[str]) -> pa.Array:
+    points = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), dtype=np.uint32)
+    distinct, places = np.unique(points, return_inverse=True)
+    characters = pa.array(list(map(chr, distinct.tolist())), type=pa.large_string())
+    return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int32)), characters)
+
+
+def _tokens(rows: list, place: Place) -> pa.Array:
+    tokens = list(chain.from_iterable(rows))
+    try:
+        return pa.array(tokens, type=pa.large_string(), from_pandas=True)
+    except (pa.ArrowException, TypeError):
+        odd = next(i for i, t in enumerate(tokens) if not isinstance(t, str) and not _is_missing(t))
+        raise TypeError(
+            f"{place.of_value(odd)} must be a text, as the first token is. Got {tokens[odd]!r} "
+            "instead."
+        ) from None
+
+
+def _is_missing(token: Any) -> bool:
+    return np.ndim(token) == 0 and bool(pd.isna(token))
