@@ -18,8 +18,8 @@ from sklearn_rnn.data.batching import (
     shuffled_batches,
 )
 from sklearn_rnn.data.canonical import canonical_rows, hash_sequences
-from sklearn_rnn.data.per_sample import read_groups, read_y
 from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.per_sample import read_groups, read_y
 from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.reading import as_container, read_sequences
 from sklearn_rnn.data.statistics import channel_statistics

@@ -111,6 +111,8 @@ def _column_alone(column: pa.ChunkedArray | np.ndarray, X: Any) -> Any:
     """Return a column that is all of X: sequences, or texts of which each is a sequence."""
     if isinstance(column, pa.ChunkedArray) and is_category(column.type):
         column = _objects(column.to_pylist())
+    if isinstance(column, pd.Series) and column.dtype.kind == "O":  # texts that are no objects
+        column = column.astype(object).where(column.notna(), None).to_numpy()
     if isinstance(column, np.ndarray):  # arrays of numbers are left to others
         is_readable = is_text(column) or (_holds_sequences(column) and not _hold_numbers(column))
     else:
@@ -218,8 +220,8 @@ def _sequences(column: Any, place: Place, *, may_lack: bool) -> tuple[list[Leaf]
     if isinstance(column, np.ndarray):
         cells = _without_nulls(column, place, may_lack)
         if is_text(cells):
-            leaf, lengths = read_texts(list(cells), place)
-            return [leaf], lengths
+            leaf, of_texts = read_texts(list(cells), place)
+            return [leaf], of_texts
         if _hold_numbers(cells):
             sequences = read_list(list(cells), place.name, may_be_empty=may_lack)
             return [Arrays(sequences.values, place)], sequences.lengths
