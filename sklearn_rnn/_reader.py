@@ -36,7 +36,7 @@ class SequenceReader:
         if isinstance(X, Columns):
             form = "sequences" if X.names is None else "frame"
             X = self._matched(X, name, reset=reset)
-            if not reset:
+            if not reset and (form == "sequences" or self._fitted_form != "frame"):
                 self._check_static(not all(X.is_sequence), name)
             inputs, schema = read_columns(X, name, None if reset else self._schema)
         else:

@@ -167,6 +167,8 @@ def read_columns(
         If a column holds what can't be read, or something else than in ``fit``.
     """
     check_not_empty(X, name)
+    if schema is not None and X.names is not None:
+        _check_kinds(X, name, schema)
     has_static = not all(X.is_sequence)
     leaves: list[Leaf] = []
     static_leaves: list[Leaf] = []
@@ -198,6 +200,18 @@ def read_columns(
 def array_schema(sequences: Ragged, name: str) -> Schema:
     """Return the schema of sequences that are arrays of numbers."""
     return Schema((Feature((0,), Arrays.kind, sequences.n_channels, None, name),))
+
+
+def _check_kinds(X: Columns, name: str, schema: Schema) -> None:
+    """Raise TypeError for a column of sequences that held single values in fit, or the reverse."""
+    for features, was_sequence in ((schema.steps, True), (schema.static, False)):
+        for i in {feature.path[0] for feature in features}:
+            if i < len(X.columns) and X.is_sequence[i] != was_sequence:
+                now, then = ("single values", "sequences")[:: 1 if was_sequence else -1]
+                raise TypeError(
+                    f"{X.place(i, name).sentence} holds {now}, but held {then} in fit. Convert it "
+                    "to what it was."
+                )
 
 
 def _check_lengths(lengths: dict[str, np.ndarray], name: str) -> None:
@@ -244,9 +258,16 @@ def _single_values(column: Any, place: Place) -> list[Leaf]:
 
 def _without_nulls(cells: np.ndarray, place: Place, may_lack: bool) -> np.ndarray:
     """Return the cells with an empty list where there is none."""
-    is_null = np.array([not is_sequence(cell) and bool(pd.isna(cell)) for cell in cells])
-    if not is_null.any():
+    is_single = np.array([not isinstance(cell, str) and not is_sequence(cell) for cell in cells])
+    if not is_single.any():
         return cells
+    is_null = is_single & pd.isna(cells)
+    odd = np.flatnonzero(is_single & ~is_null)
+    if len(odd) and not is_text(cells):
+        raise TypeError(
+            f"Row {odd[0]} of {place.name} holds a single value where others hold sequences. Got "
+            f"{cells[odd[0]]!r}; put it into a list."
+        )
     _check_present(is_null, place, may_lack)
     filled: Any = cells.copy()
     for row in np.flatnonzero(is_null):

@@ -322,5 +322,6 @@ def _check_frame(X: Any, name: str) -> None:
         if not isinstance(cell, Real | np.bool_):
             raise TypeError(
                 f"Column {column_name!r} of {name} must hold numbers. Got {cell!r} of dtype "
-                f"{column.dtype} instead; encode text and dates as numbers first."
+                f"{column.dtype} instead: there is no list column, so X is read as a table of "
+                "numbers. Where each text is a sequence of characters, pass the column alone."
             )
