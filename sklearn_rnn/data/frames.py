@@ -215,15 +215,15 @@ def _check_kinds(X: Columns, name: str, schema: Schema) -> None:
 
 
 def _check_lengths(lengths: dict[str, np.ndarray], name: str) -> None:
-    (first, expected), *others = lengths.items()
-    of_X = f" of {name}"
-    for place, of_column in others:
+    by_column = {place.removesuffix(f" of {name}"): of_rows for place, of_rows in lengths.items()}
+    (first, expected), *others = by_column.items()
+    for column, of_column in others:
         differing = np.flatnonzero(expected != of_column)
         if len(differing):
             row = int(differing[0])
             raise ValueError(
-                f"Row {row} of {name} has {expected[row]} step(s) in {first.removesuffix(of_X)}, but "
-                f"{of_column[row]} in {place.removesuffix(of_X)} ({len(differing)} such row(s)). "
+                f"Row {row} of {name} has {expected[row]} step(s) in {first}, but "
+                f"{of_column[row]} in {column} ({len(differing)} such row(s)). "
                 "The list columns of a row need one length; where numbers are missing, fill up "
                 "with nulls."
             )

@@ -16,7 +16,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from sklearn_rnn.data.frames import SequenceColumns, as_columns, read_columns
+from sklearn_rnn.data.frames import Columns, as_columns, read_columns
 from sklearn_rnn.data.reading import as_container, read_sequences
 from tests.benchmarks.speed import RESULTS, race
 
@@ -27,8 +27,8 @@ MEAN_STEPS = 50
 def read(X):
     """Read X as the estimators do."""
     X = as_columns(X)
-    if isinstance(X, SequenceColumns):
-        return read_columns(X)
+    if isinstance(X, Columns):
+        return read_columns(X)[0].sequences
     return read_sequences(as_container(X, nested_table=False))
 
 

@@ -1,0 +1,1 @@
+"""Tests of sklearn_rnn, and measurements of its speed and accuracy in ``benchmarks``."""
