@@ -168,6 +168,7 @@ def read_columns(
     """
     check_not_empty(X, name)
     if schema is not None and X.names is not None:
+        X = _with_null_lists(X, schema)
         _check_kinds(X, name, schema)
     has_static = not all(X.is_sequence)
     leaves: list[Leaf] = []
@@ -200,6 +201,22 @@ def read_columns(
 def array_schema(sequences: Ragged, name: str) -> Schema:
     """Return the schema of sequences that are arrays of numbers."""
     return Schema((Feature((0,), Arrays.kind, sequences.n_channels, None, name),))
+
+
+def _with_null_lists(X: Columns, schema: Schema) -> Columns:
+    """Return columns of nulls alone as lists where there were lists in fit."""
+    columns, is_sequence_column = list(X.columns), list(X.is_sequence)
+    for i in {feature.path[0] for feature in schema.steps}:
+        if i < len(columns) and not is_sequence_column[i] and _is_all_null(columns[i]):
+            columns[i] = pa.chunked_array([pa.nulls(len(X), pa.list_(pa.null()))])
+            is_sequence_column[i] = True
+    return Columns(X.names, columns, is_sequence_column)
+
+
+def _is_all_null(column: Any) -> bool:
+    if isinstance(column, pa.ChunkedArray):
+        return column.null_count == len(column)
+    return bool(pd.isna(column).all())
 
 
 def _check_kinds(X: Columns, name: str, schema: Schema) -> None:
