@@ -32,7 +32,10 @@ def is_text_row(row: Any) -> bool:
 def _first(rows: Any) -> list:
     """Return the first entry that is there and not empty, in a list."""
     for row in rows:
-        if row is not None and not (isinstance(row, str | list | tuple) and len(row) == 0):
+        n_entries = row.size if isinstance(row, np.ndarray) else None
+        if isinstance(row, str | list | tuple):
+            n_entries = len(row)
+        if row is not None and n_entries != 0:
             return [row]
     return ["" for row in rows[:1] if isinstance(row, str)]
 
