@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklearn_rnn.datasets import load_japanese_vowels
+from sklearn_rnn.datasets import load_japanese_vowels, load_rated_tweets
 
 COUNTS = {
     "train": [30] * 9,
@@ -93,3 +93,20 @@ def test_japanese_vowels_rejects_an_unknown_split(split):
         ValueError, match=r"The 'split' parameter .* 'all', 'train' or 'test'\. Got"
     ):
         load_japanese_vowels(split=split)
+
+
+def test_rated_tweets_are_those_of_the_source():
+    X, y = load_rated_tweets(return_X_y=True)
+    assert X.shape == y.shape == (4200,)
+    assert (X[0][:31], y[0]) == ("Somehow I was blessed with some", 2.726315789)
+    assert (X[-1], y[-1]) == ("Execute like lightning not like wind", 0.2)
+    assert (y.min(), y.max()) == (-3.75, 3.55)
+    n_words = [len(text.split()) for text in X]
+    assert (min(n_words), max(n_words)) == (1, 32)
+
+
+def test_rated_tweets_bunch_tells_source_and_licence():
+    bunch = load_rated_tweets()
+    assert len(bunch.data) == len(bunch.target) == 4200
+    assert "MIT License" in bunch.DESCR
+    assert "Hutto" in bunch.DESCR
