@@ -46,6 +46,11 @@ def column_names(frame: Any, name: str) -> list[str]:
     return names
 
 
+def is_frame(X: Any) -> bool:
+    """Return whether this is a frame of any kind."""
+    return _names_of(X) is not None
+
+
 def _names_of(frame: Any) -> list[Any] | None:
     if isinstance(frame, pd.DataFrame):
         return list(frame.columns)
@@ -89,9 +94,21 @@ def list_columns(frame: Any, columns: Sequence[str]) -> list[str]:
     """Return which of the columns hold sequences."""
     if isinstance(frame, pd.DataFrame):
         return [column for column in columns if _holds_sequences(frame[column])]
-    schema = frame.schema if isinstance(frame, pa.Table | pa.RecordBatch) else None
-    schema = to_arrow(frame, columns, "frame").schema if schema is None else schema
+    schema = _schema(frame)
     return [column for column in columns if is_list(schema.field(column).type)]
+
+
+def holds_lists(frame: Any) -> bool:
+    """Return whether a column of a frame holds sequences, whatever the names are."""
+    if isinstance(frame, pd.DataFrame):
+        return any(_holds_sequences(frame.iloc[:, i]) for i in range(frame.shape[1]))
+    return any(is_list(field.type) for field in _schema(frame))
+
+
+def _schema(frame: Any) -> pa.Schema:
+    if isinstance(frame, pa.Table | pa.RecordBatch):
+        return frame.schema
+    return frame.head(0).to_arrow().schema if is_polars(frame) else pa.table(frame).schema
 
 
 def _holds_sequences(column: pd.Series) -> bool:

@@ -1,5 +1,5 @@
 """From event tables, long series and ordinary transformers to sequences and back."""
 
 from sklearn_rnn.preprocessing._events import to_events, to_sequences
+from sklearn_rnn.preprocessing._per_step import PerStep
 
-__all__ = ["to_events", "to_sequences"]
