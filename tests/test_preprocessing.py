@@ -5,9 +5,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.model_selection import GroupKFold, cross_val_score
 
-from sklearn_rnn import RNNClassifier
-from sklearn_rnn.preprocessing import to_events, to_sequences
+from sklearn_rnn import RNNClassifier, RNNRegressor
+from sklearn_rnn.preprocessing import sliding_windows, to_events, to_sequences
 
 KINDS = {
     "pandas": lambda table: table,
@@ -454,3 +455,197 @@ def test_to_events_says_what_is_wrong(case):
     frame, parameters, error, message = WRONG_FRAMES[case]
     with pytest.raises(error, match=message):
         to_events(frame, **parameters)
+
+
+# -- sliding_windows ------------------------------------------------------------------------------
+
+
+def long_series(lengths=(9, 4, 12), n_channels=2):
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(n, n_channels)) for n in lengths]
+
+
+def windows_by_loop(series, window, horizons, stride):
+    X, y, groups = [], [], []
+    for group, one in enumerate(series):
+        begin = 0
+        while begin + window + max(horizons) <= len(one):
+            X.append(one[begin : begin + window])
+            y.append([one[begin + window - 1 + horizon] for horizon in horizons])
+            groups.append(group)
+            begin += stride
+    return np.array(X), np.array(y), np.array(groups)
+
+
+@pytest.mark.parametrize("lengths", [(9, 4, 12), (3, 20), (15,), (6, 6, 6)])
+@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize("horizons", [[1], [2], [1, 2, 3], [3, 1]])
+@pytest.mark.parametrize("stride", [1, 2, 5])
+def test_windows_are_those_of_a_loop_over_series(lengths, window, horizons, stride):
+    series = long_series(lengths)
+    expected_X, expected_y, expected_groups = windows_by_loop(series, window, horizons, stride)
+    X, y, groups = sliding_windows(series, window=window, horizon=horizons, stride=stride)
+    np.testing.assert_array_equal(X, expected_X)
+    np.testing.assert_array_equal(y, expected_y)
+    np.testing.assert_array_equal(groups, expected_groups)
+
+
+def test_windows_are_the_same_in_every_form():
+    series = long_series((8, 8))
+    expected = sliding_windows(series, window=3)
+    table = pa.table({n: [one[:, i] for one in series] for i, n in enumerate("ab")})
+    structs = to_sequences(
+        pd.DataFrame(np.concatenate(series), columns=["a", "b"]).assign(id=np.repeat([0, 1], 8)),
+        by="id",
+        order_by=None,
+    )
+    for X in (np.stack(series), table, pl.from_arrow(table), structs, structs["events"]):
+        for result, wanted in zip(sliding_windows(X, window=3), expected, strict=True):
+            np.testing.assert_array_equal(result, wanted)
+    one_channel = sliding_windows(np.stack(series)[:, :, 0], window=3)
+    np.testing.assert_array_equal(one_channel[0], expected[0][:, :, :1])
+    np.testing.assert_array_equal(one_channel[1], expected[1][:, 0])
+
+
+def test_targets_are_chosen_by_place_or_name():
+    series = long_series()
+    table = pa.table({n: [one[:, i] for one in series] for i, n in enumerate("ab")})
+    _, both, _ = sliding_windows(series, window=3, horizon=2)
+    assert both.shape == (5 + 8, 2)
+    _, single, _ = sliding_windows(series, window=3, horizon=2, target=1)
+    np.testing.assert_array_equal(single, both[:, 1])
+    _, named, _ = sliding_windows(table, window=3, horizon=2, target="b")
+    np.testing.assert_array_equal(named, single)
+    _, turned, _ = sliding_windows(table, window=3, horizon=2, target=["b", "a"])
+    np.testing.assert_array_equal(turned, both[:, ::-1])
+    _, several, _ = sliding_windows(series, window=3, horizon=range(1, 3), target=1)
+    np.testing.assert_array_equal(several[:, 1], single)
+
+
+def test_windows_of_one_series_are_views_of_it():
+    one = long_series((1000,))[0]
+    for series in (one[None], [one]):
+        X, _, _ = sliding_windows(series, window=50, stride=3)
+        assert np.shares_memory(X, one)
+        assert not X.flags.writeable
+
+
+def test_windows_keep_the_dtype_and_missing_numbers():
+    assert sliding_windows([np.arange(9, dtype=np.float32)], window=2)[0].dtype == np.float32
+    assert sliding_windows([np.arange(9)], window=2)[1].dtype == np.int64
+    table = pa.table({"x": [[1, None, 3]], "y": [[True, False, True]]})
+    X, y, _ = sliding_windows(table, window=2)
+    np.testing.assert_array_equal(X, [[[1, 1], [np.nan, 0]]])
+    np.testing.assert_array_equal(y, [[3, 1]])
+
+
+def test_groups_name_the_series_of_each_window():
+    series = long_series()
+    _, _, groups = sliding_windows(series, window=7, groups=["x", "y", "z"])
+    assert list(groups) == ["x"] * 2 + ["z"] * 5
+    cells = {"id": ["x", "y", "z"], "a": [one[:, 0] for one in series]}
+    frame = pd.DataFrame(cells)
+    for X in (frame, pl.DataFrame(cells), pa.table(cells), frame.set_index("id")):
+        windows, _, groups = sliding_windows(X, window=7, groups="id")
+        assert list(groups) == ["x"] * 2 + ["z"] * 5
+        assert windows.shape == (7, 7, 1)
+    _, _, groups = sliding_windows(frame.set_index("id"), window=7)
+    assert list(groups) == ["x"] * 2 + ["z"] * 5
+
+
+def test_windows_go_into_a_search_by_groups():
+    X, y, groups = sliding_windows(long_series(), window=3, target=0)
+    model = RNNRegressor(hidden_size=2, max_epochs=1, random_state=0)
+    assert len(cross_val_score(model, X, y, groups=groups, cv=GroupKFold(2))) == 2
+
+
+WRONG_SERIES = {
+    "short": (
+        lambda: [[1.0, 2.0, 3.0], [1.0]],
+        {"window": 3},
+        ValueError,
+        r"window and horizon take 4 steps, but the longest series has 3\. Shorten",
+    ),
+    "steps": (
+        lambda: [[1.0, 2.0]],
+        {"window": 0, "stride": 1.5},
+        ValueError,
+        r"'window' parameter of sliding_windows must be an int >= 1\. Got 0 instead\.\n.*'stride'.*"
+        r"Got 1\.5",
+    ),
+    "horizon": (
+        lambda: [[1.0, 2.0]],
+        {"horizon": [1, 0]},
+        ValueError,
+        r"'horizon' .* must be an int >= 1 or a list of them\. Got \[1, 0\] instead",
+    ),
+    "no-horizon": (
+        lambda: [[1.0, 2.0]],
+        {"horizon": []},
+        ValueError,
+        r"'horizon' .* Got \[\] inst",
+    ),
+    "one": (
+        lambda: np.arange(9.0),
+        {},
+        ValueError,
+        r"X has 1 dimension\(s\)\. Expected one series.*for a single one pass \[series\]",
+    ),
+    "table": (
+        lambda: pd.DataFrame({"a": [1.0, 2.0]}),
+        {},
+        ValueError,
+        r"X is a frame without list columns.* pass \[X\]; of many series, call to_sequences",
+    ),
+    "text": (lambda: [["a", "b", "c"]], {}, TypeError, r"X must hold numbers"),
+    "text-column": (
+        lambda: pa.table({"a": [["a", "b", "c"]]}),
+        {},
+        TypeError,
+        r"channel 'a' of X must hold numbers\. Got string instead; leave it out",
+    ),
+    "target": (
+        lambda: [[1.0, 2.0]],
+        {"target": 1},
+        ValueError,
+        r"'target' .* must be a channel from 0 to 0, or a list of them\. Got 1 instead",
+    ),
+    "target-name": (
+        lambda: pa.table({"pulse": [[1.0, 2.0]]}),
+        {"target": "pulze"},
+        ValueError,
+        r"frame X, .*, has no column 'pulze'\. Did you mean 'pulse'",
+    ),
+    "target-kind": (
+        lambda: pa.table({"pulse": [[1.0, 2.0]]}),
+        {"target": 1.5},
+        ValueError,
+        r"must be a channel from 0 to 0 or a name, or a list of them\. Got 1\.5 instead",
+    ),
+    "no-target": (lambda: [[1.0, 2.0]], {"target": []}, ValueError, r"'target' .* is empty"),
+    "groups": (
+        lambda: [[1.0, 2.0]],
+        {"groups": [1, 2]},
+        ValueError,
+        r"groups must be of shape \(1,\), one id a series\. Got shape \(2,\)",
+    ),
+    "groups-name": (
+        lambda: [[1.0, 2.0]],
+        {"groups": "id"},
+        ValueError,
+        r"names the column 'id', but X is a list\. Pass an array of one id a series",
+    ),
+    "groups-missing": (
+        lambda: pa.table({"a": [[1.0, 2.0]]}),
+        {"groups": "id"},
+        ValueError,
+        r"X has no column 'id'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_SERIES)
+def test_sliding_windows_says_what_is_wrong(case):
+    X, parameters, error, message = WRONG_SERIES[case]
+    with pytest.raises(error, match=message):
+        sliding_windows(X(), **{"window": 1} | parameters)
