@@ -509,12 +509,15 @@ UNREADABLE = {
     "no-steps": ([np.ones((0, 2))], ValueError, r"X has 0 step\(s\) of 2 channel\(s\) in all"),
     "no-channels": ([np.ones((3, 0))], ValueError, r"X has 3 step\(s\) of 0 channel\(s\) in all"),
     "four": (np.ones((2, 2, 2, 2)), ValueError, r"Found array with dim 4"),
+    "nothing": (None, TypeError, r"X must be a list of sequences, .* Got NoneType instead"),
+    "string": ("abc", TypeError, r"X must be a list of sequences, .* Got str instead"),
+    "lazy": (pl.LazyFrame({"a": [[1]]}), TypeError, r"X is a LazyFrame\. Call '\.collect\(\)'"),
     "one": (np.ones(3), ValueError, r"Expected 2D array, got 1D array instead"),
     "single-values": (
         pa.table({"a": [[1.0]], "age": [3], "ward": ["n"]}),
         ValueError,
-        r"X has columns of single values beside list columns: 'age', 'ward'\. Select the list "
-        r"columns \('a'\), such as by a ColumnTransformer",
+        r"X has columns of single values, 'age', 'ward', beside list columns, 'a'\. Select the "
+        r"list columns by a ColumnTransformer",
     ),
     "null-row": (pa.table({"a": [[1.0], None]}), ValueError, r"Row 1 of X has no sequence, it is"),
     "unequal": (

@@ -251,6 +251,21 @@ WRONG = {
         ValueError,
         r"table has no column 'patien'\. Did you mean 'patient'\? Its columns are 'patient',",
     ),
+    "by-case": (lambda t: t, {"by": "PATIENT"}, ValueError, r"Did you mean 'patient'\?"),
+    "by-number": (
+        lambda t: t,
+        {"by": 3},
+        TypeError,
+        r"'by' parameter must be a column name or a list of them\. Got 3 instead",
+    ),
+    "static-numbers": (lambda t: t, {"static": [3]}, TypeError, r"'static' .* Got \[3\] instead"),
+    "name-number": (lambda t: t, {"name": 3}, TypeError, r"'name' .* must be a string\. Got 3"),
+    "type-unknown": (
+        lambda t: pl.from_pandas(t).with_columns(pl.col("age").cast(pl.Int128)),
+        {},
+        TypeError,
+        r"Table has a column of a type that Arrow lacks: .* Cast it to another",
+    ),
     "order-missing": (lambda t: t, {"order_by": "q"}, ValueError, r"no column 'q'\. Its columns"),
     "in-index": (
         lambda t: t.set_index("patient"),
@@ -306,13 +321,13 @@ WRONG = {
         lambda t: t.assign(code=[1, "a"] * 30),
         {},
         TypeError,
-        r"cells of column 'code' of table can't be brought to one type: .* Convert them",
+        r"cells of column 'code' of table can't be brought to one type of Arrow: .* Convert all",
     ),
     "list-id": (
         lambda t: t.assign(patient=[[1]] * 60),
         {},
         TypeError,
-        r"Column 'patient' of table holds list<.*>, which can't be compared by",
+        r"Column 'patient' of table holds list<.*>, which can't be compared and sorted",
     ),
 }
 
@@ -634,6 +649,12 @@ WRONG_SERIES = {
         {"groups": "id"},
         ValueError,
         r"names the column 'id', but X is a list\. Pass an array of one id a series",
+    ),
+    "beside": (
+        lambda: pa.table({"a": [[1.0, 2.0]], "id": ["x"]}),
+        {},
+        ValueError,
+        r"single values, 'id', beside list columns, 'a'\. Leave them out; name one .* 'groups'",
     ),
     "groups-missing": (
         lambda: pa.table({"a": [[1.0, 2.0]]}),

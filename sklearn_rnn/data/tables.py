@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sklearn_rnn.data.arrow import is_list
+from sklearn_rnn.data.arrow import is_list, sentence
 from sklearn_rnn.data.reading import is_sequence
 
 
@@ -28,8 +28,7 @@ def column_names(frame: Any, name: str) -> list[str]:
     ValueError
         If two columns have one name.
     """
-    if hasattr(frame, "collect") and not hasattr(frame, "__arrow_c_stream__"):
-        raise TypeError(f"{name} is a {type(frame).__name__}. Call '.collect()' on it first.")
+    check_not_lazy(frame, name)
     names = _names_of(frame)
     if names is None:
         raise TypeError(
@@ -44,6 +43,12 @@ def column_names(frame: Any, name: str) -> list[str]:
         )
     check_unique(names, f"{name} has more than one column named {{}}. Give each its own name.")
     return names
+
+
+def check_not_lazy(frame: Any, name: str) -> None:
+    """Raise TypeError if this is a frame of polars without its data."""
+    if is_polars(frame) and hasattr(frame, "collect"):
+        raise TypeError(f"{name} is a {type(frame).__name__}. Call '.collect()' on it first.")
 
 
 def is_frame(X: Any) -> bool:
@@ -61,6 +66,20 @@ def _names_of(frame: Any) -> list[Any] | None:
     return None
 
 
+def as_names(names: str | Sequence[str] | None, parameter: str) -> list[str]:
+    """Return a parameter that names columns as a list."""
+    if names is None:
+        return []
+    is_one = isinstance(names, str) or not isinstance(names, Iterable)
+    listed: list[Any] = [names] if is_one else list(names)
+    if not all(isinstance(name, str) for name in listed):
+        raise TypeError(
+            f"The {parameter!r} parameter must be a column name or a list of them. Got {names!r} "
+            "instead."
+        )
+    return listed
+
+
 def check_unique(names: Sequence[Any], message: str) -> None:
     """Raise ValueError if a name comes twice; the message has ``{}`` in its place."""
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
@@ -73,10 +92,11 @@ def check_known(wanted: Iterable[str], known: Sequence[str], name: str) -> None:
     missing = [column for column in wanted if column not in known]
     if not missing:
         return
-    close = get_close_matches(str(missing[0]), known, n=1)
+    lowered = {column.lower(): column for column in known}
+    close = get_close_matches(missing[0].lower(), lowered, n=1)
     raise ValueError(
         f"{name} has no column {', '.join(map(repr, missing))}."
-        + (f" Did you mean {close[0]!r}?" if close else "")
+        + (f" Did you mean {lowered[close[0]]!r}?" if close else "")
         + f" Its columns are {shortened(known)}."
     )
 
@@ -134,16 +154,24 @@ def to_arrow(frame: Any, columns: Sequence[str], name: str) -> pa.Table:
     Raises
     ------
     TypeError
-        If a column of pandas holds objects that have no common type.
+        If Arrow has no type for a column.
     """
     if isinstance(frame, pd.DataFrame):
         arrays = [arrow_column(frame[c], f"column {c!r} of {name}") for c in columns]
         return pa.table(arrays, names=list(columns))
     if isinstance(frame, pa.RecordBatch):
         frame = pa.Table.from_batches([frame])
-    elif not isinstance(frame, pa.Table):  # strings of polars must not be views: few can read them
-        frame = frame.to_arrow() if hasattr(frame, "to_arrow") else pa.table(frame)
-    return frame.select(list(columns))
+    if isinstance(frame, pa.Table):
+        return frame.select(list(columns))
+    if not is_polars(frame):
+        return pa.table(frame).select(list(columns))
+    try:
+        return frame.select(list(columns)).to_arrow()  # no views of strings, which few can read
+    except pa.ArrowException as error:
+        raise TypeError(
+            f"{sentence(name)} has a column of a type that Arrow lacks: {error}. Cast it to "
+            "another."
+        ) from error
 
 
 def arrow_column(column: pd.Series, place: str) -> pa.ChunkedArray:
@@ -157,8 +185,8 @@ def arrow_column(column: pd.Series, place: str) -> pa.ChunkedArray:
             array = pa.Array.from_pandas(column)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise TypeError(
-            f"The cells of {place} can't be brought to one type: {error}. Convert them to one, "
-            "such as by '.astype(str)'."
+            f"The cells of {place} can't be brought to one type of Arrow: {error}. Convert all to "
+            "numbers, text, times, or lists of these."
         ) from error
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 

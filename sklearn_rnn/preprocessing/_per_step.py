@@ -258,6 +258,7 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
             tags.input_tags.string = inner.input_tags.string
             tags.input_tags.positive_only = inner.input_tags.positive_only
             tags.transformer_tags = inner.transformer_tags
+            tags.no_validation = inner.no_validation
             tags.non_deterministic = inner.non_deterministic
         return tags
 

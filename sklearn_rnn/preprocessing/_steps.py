@@ -20,6 +20,7 @@ from sklearn_rnn.data.nesting import flatten, split_vectors
 from sklearn_rnn.data.reading import as_array, check_not_empty, is_sequence
 from sklearn_rnn.data.tables import (
     arrow_column,
+    check_not_lazy,
     column_names,
     holds_lists,
     is_frame,
@@ -81,12 +82,18 @@ class Steps:
 def form_of(X: Any, *, nested_table: bool = True) -> tuple[str, Any]:
     """Return the form of X, and X as a frame, a list of sequences or an array where it is one.
 
-    What is none of them has the form "2d" too: scikit-learn knows what to say of it. Columns of
-    sequences that stand alone, and 2-D arrays of them, become frames. Nested lists of single values
-    are a 2-D array if all have one length, as scikit-learn has it; without `nested_table` they are
-    a list of sequences.
+    Arrays of other dimensions have the form "2d" too: scikit-learn knows what to say of them.
+    Columns of sequences that stand alone, and 2-D arrays of them, become frames. Nested lists of
+    single values are a 2-D array if all have one length, as scikit-learn has it; without
+    `nested_table` they are a list of sequences.
+
+    Raises
+    ------
+    TypeError
+        If X holds no sequences.
     """
     X = _framed(X)
+    check_not_lazy(X, "X")
     if is_frame(X):
         return ("frame" if holds_lists(X) else "2d"), X
     if isinstance(X, Sequence) and not isinstance(X, str | bytes):
@@ -99,6 +106,12 @@ def form_of(X: Any, *, nested_table: bool = True) -> tuple[str, Any]:
             return "list", list(X)
         if X.ndim == 2 and X.dtype == object and any(map(is_sequence, X[:1].flat)):
             return form_of(pd.DataFrame(X).add_prefix("x"))
+    elif not sparse.issparse(X):
+        raise TypeError(
+            "X must be a list of sequences, a frame with list columns, a 2-D array (n_samples, "
+            "n_steps) or a 3-D array (n_samples, n_steps, n_channels). "
+            f"Got {type(X).__name__} instead."
+        )
     return "2d", X
 
 
@@ -119,15 +132,17 @@ def _is_nested_table(X: Sequence[Any]) -> bool:
     return len({len(row) for row in X}) == 1 and not any(is_sequence(c) for row in X for c in row)
 
 
-def read_steps(form: str, X: Any, name: str = "X") -> Steps:
+def read_steps(
+    form: str, X: Any, *, beside: str = "Select the list columns by a ColumnTransformer."
+) -> Steps:
     """Lay the steps of all sequences end to end.
 
     Parameters
     ----------
     form, X
         As returned by :func:`form_of`; of the form "2d" an array.
-    name : str, default="X"
-        What messages call it.
+    beside : str
+        What messages say to do about single values beside list columns.
 
     Raises
     ------
@@ -137,14 +152,14 @@ def read_steps(form: str, X: Any, name: str = "X") -> Steps:
     TypeError
         If a row is not a sequence, or text and numbers stand in one channel.
     """
-    check_not_empty(X, name)
+    check_not_empty(X, "X")
     if form == "frame":
-        steps = _read_frame(X, name)
+        steps = _read_frame(X, beside)
     elif form == "list":
-        arrays = [_read_row(row, f"Row {i} of {name}") for i, row in enumerate(X)]
+        arrays = [_read_row(row, f"Row {i} of X") for i, row in enumerate(X)]
         some = next((array for array in arrays if len(array)), arrays[0])
         arrays = [array if len(array) else some[:0] for array in arrays]
-        _check_alike(arrays, name)
+        _check_alike(arrays)
         lengths = np.fromiter(map(len, arrays), np.int64, len(arrays))
         values = np.concatenate(arrays) if len(arrays) > 1 else _read_only(arrays[0])
         steps = Steps(values, lengths, form, [])
@@ -154,7 +169,7 @@ def read_steps(form: str, X: Any, name: str = "X") -> Steps:
         steps = Steps(_read_only(values), np.full(n_samples, n_steps), form, [])
     if len(steps.values) == 0 or steps.n_channels == 0:
         raise ValueError(
-            f"{name} has {len(steps.values)} step(s) of {steps.n_channels} channel(s) in all, "
+            f"X has {len(steps.values)} step(s) of {steps.n_channels} channel(s) in all, "
             "while at least 1 of each is required."
         )
     return steps
@@ -167,19 +182,19 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def _read_frame(X: Any, name: str) -> Steps:
-    names = column_names(X, name)
+def _read_frame(X: Any, beside: str) -> Steps:
+    names = column_names(X, "X")
     lists = list_columns(X, names)
     single = [column for column in names if column not in lists]
     if single:
         raise ValueError(
-            f"{name} has columns of single values beside list columns: {shortened(single)}. Select "
-            f"the list columns ({shortened(lists)}), such as by a ColumnTransformer."
+            f"X has columns of single values, {shortened(single)}, beside list columns, "
+            f"{shortened(lists)}. {beside}"
         )
-    flat = flatten(to_arrow(X, lists, name), name)
-    check_present(flat.is_null, name)
+    flat = flatten(to_arrow(X, lists, "X"), "X")
+    check_present(flat.is_null, "X")
     index = X.index if isinstance(X, pd.DataFrame) else None
-    return Steps(split_vectors(flat.steps, name), flat.lengths, "frame", lists, index)
+    return Steps(split_vectors(flat.steps, "X"), flat.lengths, "frame", lists, index)
 
 
 def _read_row(row: Any, place: str) -> np.ndarray:
@@ -203,20 +218,20 @@ def _read_row(row: Any, place: str) -> np.ndarray:
     return array if array.ndim == 2 else array[:, None]
 
 
-def _check_alike(arrays: list[np.ndarray], name: str) -> None:
+def _check_alike(arrays: list[np.ndarray]) -> None:
     """Check channels, and that numpy would not turn the numbers of one row into another's text."""
     is_text = [array.dtype.kind in "US" for array in arrays]
     for row, array in enumerate(arrays):
         if array.shape[1] != arrays[0].shape[1]:
             raise ValueError(
-                f"Row {row} of {name} has {array.shape[1]} channel(s), but row 0 has "
+                f"Row {row} of X has {array.shape[1]} channel(s), but row 0 has "
                 f"{arrays[0].shape[1]}. All sequences need the same channels: arrays of shape "
                 "(n_steps, n_channels), steps first."
             )
         if is_text[row] != is_text[0] and arrays[is_text.index(False)].dtype != object:
             kinds = ("text", "numbers") if is_text[row] else ("numbers", "text")
             raise TypeError(
-                f"Row {row} of {name} holds {kinds[0]}, but row 0 holds {kinds[1]}. All sequences "
+                f"Row {row} of X holds {kinds[0]}, but row 0 holds {kinds[1]}. All sequences "
                 "need values of one kind."
             )
 

@@ -154,7 +154,8 @@ def _read_series(X: Any) -> Steps:
                 f"X has {X.ndim} dimension(s). Expected one series of shape (n_steps, n_channels) "
                 "or (n_steps,) a row; for a single one pass [series]."
             )
-    return read_steps(form, X)
+    beside = "Leave them out; name one that has the ids of the series in 'groups'."
+    return read_steps(form, X, beside=beside)
 
 
 def _numbers(steps: Steps) -> np.ndarray:
