@@ -15,7 +15,7 @@ from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
@@ -34,7 +34,7 @@ LENGTHS = [3, 1, 4, 2, 2]
 NAMES = ["a", "b", "c"]
 
 
-@parametrize_with_checks([PerStep(StandardScaler())])
+@parametrize_with_checks([PerStep(StandardScaler()), PerStep(PCA(1))])
 def test_scikit_learn_check(estimator, check):
     check(estimator)
 
@@ -337,6 +337,14 @@ def test_set_output_gives_list_columns_of_the_wanted_kind(form):
     assert model.set_output() is model
 
 
+def test_a_two_dimensional_array_after_a_fit_on_sequences_is_a_sequence_a_row():
+    X = [x[:, :1] for x in sequences_of()]
+    curves = np.arange(6.0).reshape(2, 3)
+    model = PerStep(StandardScaler()).fit(X)
+    expected = list(model.transform(curves)[:, :, None])
+    assert_frame(model.set_output(transform="pandas").transform(curves), expected)
+
+
 @pytest.mark.parametrize("inner", ["default", "pandas", "polars"])
 def test_the_transformers_own_container_does_not_matter(inner):
     X = sequences_of()
@@ -452,6 +460,35 @@ def test_inverse_transform_undoes_the_transform(form):
     model = PerStep(StandardScaler())
     back = model.inverse_transform(model.fit_transform(X))
     np.testing.assert_allclose(np.stack(back), np.stack(X))
+
+
+def test_inverse_transform_gives_a_frame_the_names_of_channels():
+    X = sequences_of()
+    for model, names in (
+        (PerStep(PCA(3)).fit(X), ["x0", "x1", "x2"]),
+        (PerStep(PCA(3)).fit(list_table(X)), NAMES),
+        (PerStep(make_pipeline(PCA(3), PCA(3))).fit(list_table(X)), NAMES),
+    ):
+        frame = model.set_output(transform="polars").transform(X)
+        back = model.inverse_transform(frame)
+        assert list(back.columns) == names
+        assert_frame(back, X)
+    frame = PerStep(PCA(2)).fit(X).set_output(transform="pandas").transform(X)
+    assert list(PerStep(PCA(2)).fit(X).inverse_transform(frame).columns) == ["x0", "x1", "x2"]
+
+
+def test_feature_unions_join_outputs_inside():
+    X = sequences_of()
+    union = FeatureUnion([("scaled", StandardScaler()), ("pca", PCA(2))])
+    result = PerStep(union).fit_transform(list_table(X))
+    assert [name.split("__")[0] for name in result.columns] == ["scaled"] * 3 + ["pca"] * 2
+    assert_sequences(stacked(result[["pca__pca0", "pca__pca1"]]), expected_of(PCA(2), X))
+
+
+def test_results_may_be_lists():
+    X = sequences_of()
+    listed = PerStep(FunctionTransformer(np.ndarray.tolist))
+    assert_sequences(listed.fit_transform(X), X)
 
 
 def test_inverse_transform_of_several_outputs_gives_two_dimensions_back():

@@ -264,7 +264,7 @@ WRONG = {
         lambda t: pl.from_pandas(t).with_columns(pl.col("age").cast(pl.Int128)),
         {},
         TypeError,
-        r"Table has a column of a type that Arrow lacks: .* Cast it to another",
+        r"Table has a column of a type that Arrow lacks .*, 'age' of Int128.* Cast it to another",
     ),
     "order-missing": (lambda t: t, {"order_by": "q"}, ValueError, r"no column 'q'\. Its columns"),
     "in-index": (
@@ -403,6 +403,13 @@ def test_to_events_unpacks_arrays_in_cells_of_pandas():
     events = to_events(frame)
     np.testing.assert_array_equal(np.stack(events["wide"]), np.concatenate(arrays))
     assert events["time"].dtype == "datetime64[s]"
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("cell", [[1.0, 2.0], np.array([1.0, 2.0])])
+def test_to_events_takes_every_null_of_pandas(missing, cell):
+    frame = pd.DataFrame({"id": [1, 2], "a": pd.Series([missing, cell], dtype=object)})
+    assert to_events(frame)[["id", "a"]].to_numpy().tolist() == [[2, 1.0], [2, 2.0]]
 
 
 WRONG_FRAMES = {

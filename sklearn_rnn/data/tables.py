@@ -168,9 +168,10 @@ def to_arrow(frame: Any, columns: Sequence[str], name: str) -> pa.Table:
     try:
         return frame.select(list(columns)).to_arrow()  # no views of strings, which few can read
     except pa.ArrowException as error:
+        held = ", ".join(f"{column!r} of {frame[column].dtype}" for column in columns)
         raise TypeError(
-            f"{sentence(name)} has a column of a type that Arrow lacks: {error}. Cast it to "
-            "another."
+            f"{sentence(name)} has a column of a type that Arrow lacks ({error}), one of {held}. "
+            "Cast it to another."
         ) from error
 
 

@@ -24,6 +24,9 @@ from sklearn_rnn.preprocessing._steps import (
     read_steps,
 )
 
+_UNCHANGED: dict[str, Any] = {"dtype": None, "ensure_all_finite": False}
+"""Checks of a table that leave the values to the transformer."""
+
 
 def _inner_has(method: str) -> Any:
     """Let a method be there where the transformer has it."""
@@ -72,6 +75,7 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
 
     Columns of vectors, such as 2-D arrays in the cells of pandas, are split into ``x_0``, ``x_1``
     and so on. Sparse results are made dense. There is no ``y`` at the steps: it is not passed on.
+    A ``FeatureUnion`` belongs inside, as outside it would stack sequences upon each other.
 
     Examples
     --------
@@ -193,13 +197,13 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
         check_is_fitted(self)
         form, X = form_of(X, nested_table=self._form == "2d")
         if form == "2d":
-            X = check_array(X, dtype=None, ensure_all_finite=False)
+            X = check_array(X, **_UNCHANGED)
         steps = read_steps(form, X)
         if form == "3d" and self._form == "2d":
             steps = replace(steps, form="2d")
         values = steps.values if steps.names is None else steps.values.to_pandas().to_numpy()
         result = self.transformer_.inverse_transform(values)
-        return self._as_sequences(result, steps, "default", names=self._names)
+        return self._as_sequences(result, steps, "default", names=self._channel_names())
 
     @_inner_has("get_feature_names_out")
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -257,7 +261,7 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
             tags.input_tags.categorical = inner.input_tags.categorical
             tags.input_tags.string = inner.input_tags.string
             tags.input_tags.positive_only = inner.input_tags.positive_only
-            tags.transformer_tags = inner.transformer_tags
+            tags.transformer_tags = inner.transformer_tags or tags.transformer_tags
             tags.no_validation = inner.no_validation
             tags.non_deterministic = inner.non_deterministic
         return tags
@@ -292,13 +296,10 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
         form, X = form_of(X, nested_table=reset or self._form == "2d")
         index = getattr(X, "index", None) if isinstance(X, pd.DataFrame) else None
         if form == "2d":
-            checks = {"dtype": None, "ensure_all_finite": False}
-            as_in_fit = reset or self._form == "2d"
-            X = (
-                validate_data(self, X, reset=reset, **checks)
-                if as_in_fit
-                else check_array(X, **checks)
-            )
+            if reset or self._form == "2d":
+                X = validate_data(self, X, reset=reset, **_UNCHANGED)
+            else:
+                X = check_array(X, **_UNCHANGED)
         steps = replace(read_steps(form, X), index=index)
         if reset:
             self._form, self._names, self._n_channels = form, steps.names, steps.n_channels
@@ -335,6 +336,7 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
     ) -> Any:
         """Cut what the transformer returned into sequences."""
         result = result.toarray() if sparse.issparse(result) else result
+        result = result if is_frame(result) else np.asarray(result)
         shape = np.shape(result)
         if len(shape) != 2 or shape[0] != len(steps.values):
             raise ValueError(
@@ -343,7 +345,7 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
             )
         if container == "default" and steps.form != "frame":
             return steps.cut(np.asarray(result))
-        if steps.form == "2d" and shape[1] == 1:
+        if steps.form == self._form == "2d" and shape[1] == 1:
             names = list(_check_feature_names_in(self, None))
             array = steps.cut(np.asarray(result))
             if container == "polars":
@@ -358,7 +360,11 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
             return list(result.columns)
         if hasattr(self.transformer_, "get_feature_names_out"):
             return list(self.transformer_.get_feature_names_out())
-        n_outputs = result.shape[1]
-        own = self._names or [f"x{i}" for i in range(self._n_channels)]
+        n_outputs = np.shape(result)[1]
+        if n_outputs == self._n_channels:
+            return self._channel_names()
         prefix = type(self.transformer_).__name__.lower()
-        return own if n_outputs == len(own) else [f"{prefix}{i}" for i in range(n_outputs)]
+        return [f"{prefix}{i}" for i in range(n_outputs)]
+
+    def _channel_names(self) -> list[str]:
+        return self._names or [f"x{i}" for i in range(self._n_channels)]

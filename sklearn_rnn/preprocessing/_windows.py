@@ -95,7 +95,8 @@ def sliding_windows(
     ids = _checked_ids(ids, len(steps.lengths))
 
     rows, begins = _begins(steps.lengths, window + int(horizons.max()), stride)
-    y = values[(begins + window - 1)[:, None] + horizons][:, :, np.atleast_1d(channels)]
+    ends = begins + window - 1
+    y = values[(ends[:, None] + horizons)[:, :, None], np.atleast_1d(channels)]
     y = y if np.ndim(channels) else y[:, :, 0]
     y = y if np.ndim(horizon) else y[:, 0]
     windows = sliding_window_view(values, window, axis=0).transpose(0, 2, 1)
