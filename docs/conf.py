@@ -53,7 +53,15 @@ html_theme_options = {
 }
 html_sidebars = {
     page: []
-    for page in ("index", "sequence_data", "user_guide", "defaults", "performance", "contributing")
+    for page in (
+        "index",
+        "sequence_data",
+        "user_guide",
+        "preprocessing",
+        "defaults",
+        "performance",
+        "contributing",
+    )
 }
 
 

@@ -330,7 +330,7 @@ BAD_X = [
         r"Row 10 of X can't be read as numbers of shape \(n_steps, n_channels\)",
         X=with_row(10, [[1.0, 2.0], [3.0]])),
     bad("X-2d-object-array-of-sequences", ValueError,
-        r"2-D object array of shape \(6, 2\) .* list or a 1-D object array",
+        r"Row 0 of X has 3 step\(s\) in column 0, but 4 in column 1",
         X=object_array(SEQUENCES).reshape(6, 2), y=LABELS[:6]),
     bad("X-infinity-in-a-row", ValueError,
         r"X contains infinity .* row 4, step 2, channel 1\. Replace",

@@ -20,6 +20,7 @@ ALLOWED = {
     "_classifier": {"_base", "_params", "data", "training"},
     "_regressor": {"_base", "data"},
     "datasets": {"datasets"},
+    "preprocessing": {"data", "preprocessing"},
 }
 
 

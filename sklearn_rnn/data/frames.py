@@ -23,6 +23,7 @@ from sklearn_rnn.data.leaves import Arrays, Categories, Leaf, Place, is_category
 from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.reading import (
     check_not_empty,
+    check_present,
     check_sequences,
     check_static,
     is_sequence,
@@ -79,22 +80,27 @@ def as_columns(X: Any, name: str = "X") -> Any:
     TypeError
         If a column of pandas mixes types.
     """
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2:
+        if any(_holds_sequences(column) for column in X.T):
+            X = pd.DataFrame(X)  # what ColumnTransformer makes of columns side by side
     if isinstance(X, list | tuple | np.ndarray):
-        is_row_of_rows = not isinstance(X, np.ndarray) or X.ndim == 1 or X.dtype.kind in "UT"
-        return Columns(None, [_objects(X)], [True]) if is_row_of_rows and is_text(X) else X
+        return _texts_alone(X)
+    if isinstance(X, pd.Series):
+        return _column_alone(_of_pandas(X), X)
     if isinstance(X, pd.DataFrame):
         if all(dtype.kind != "O" for dtype in X.dtypes):  # numbers and times, however many columns
             return X
-        names, columns = list(X.columns), [_of_pandas(X.iloc[:, i]) for i in range(X.shape[1])]
-    elif isinstance(X, pd.Series):
-        return _column_alone(_of_pandas(X), X)
-    elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
-        array = pa.chunked_array(X)
-        if not types.is_struct(array.type):
-            return _column_alone(array, X)
-        names, columns = [field.name for field in array.type], array.flatten()
-    else:
+        columns = [_of_pandas(X.iloc[:, i]) for i in range(X.shape[1])]
+        return _columns_of_frame(X, list(X.columns), columns, name)
+    if not hasattr(X, "__arrow_c_stream__") and not hasattr(X, "__arrow_c_array__"):
         return X
+    array = pa.chunked_array(X)
+    if not types.is_struct(array.type):
+        return _column_alone(array, X)
+    return _columns_of_frame(X, [field.name for field in array.type], array.flatten(), name)
+
+
+def _columns_of_frame(X: Any, names: list[Any], columns: list[Any], name: str) -> Any:
     holds_sequences = [_holds_sequences(column) for column in columns]
     if not any(holds_sequences):
         is_table = hasattr(X, "columns") and hasattr(X, "__array__")
@@ -105,6 +111,12 @@ def as_columns(X: Any, name: str = "X") -> Any:
             f"{name} has more than one column named {twice!r}. Give each a name of its own."
         )
     return Columns(names, columns, holds_sequences)
+
+
+def _texts_alone(X: list | tuple | np.ndarray) -> Any:
+    """Return texts, or lists of them, as one column."""
+    is_row_of_rows = not isinstance(X, np.ndarray) or X.ndim == 1 or X.dtype.kind in "UT"
+    return Columns(None, [_objects(X)], [True]) if is_row_of_rows and is_text(X) else X
 
 
 def _column_alone(column: pa.ChunkedArray | np.ndarray, X: Any) -> Any:
@@ -257,8 +269,8 @@ def _sequences(column: Any, place: Place, *, may_lack: bool) -> tuple[list[Leaf]
             sequences = read_list(list(cells), place.name, may_be_empty=may_lack)
             return [Arrays(sequences.values, place)], sequences.lengths
         column = _as_arrow(cells, place)
-    elif column.null_count:
-        _check_present(column.is_null().to_numpy(), place, may_lack)
+    elif column.null_count and not may_lack:
+        check_present(column.is_null(), place.name)
     chunks = [chunk for chunk in column.chunks if len(chunk)]
     lengths = [pc.fill_null(pc.list_value_length(chunk), 0) for chunk in chunks]
     of_rows: np.ndarray = np.concatenate(lengths).astype(np.int64, copy=False)
@@ -285,21 +297,12 @@ def _without_nulls(cells: np.ndarray, place: Place, may_lack: bool) -> np.ndarra
             f"Row {odd[0]} of {place.name} holds a single value where others hold sequences. Got "
             f"{cells[odd[0]]!r}; put it into a list."
         )
-    _check_present(is_null, place, may_lack)
+    if not may_lack:
+        check_present(is_null, place.name)
     filled: Any = cells.copy()
     for row in np.flatnonzero(is_null):
         filled[row] = []
     return filled
-
-
-def _check_present(is_null: np.ndarray, place: Place, may_lack: bool) -> None:
-    """Raise ValueError if a row is null and no static columns stand beside it."""
-    missing = np.flatnonzero(is_null)
-    if len(missing) and not may_lack:
-        raise ValueError(
-            f"Row {missing[0]} of {place.name} has no sequence, it is null ({len(missing)} such "
-            "row(s)). Drop these rows."
-        )
 
 
 def _hold_numbers(cells: np.ndarray) -> bool:

@@ -56,7 +56,12 @@ class Place:
     @property
     def sentence(self) -> str:
         """The name as a sentence begins with it."""
-        return self.name[0].upper() + self.name[1:]
+        return sentence(self.name)
+
+
+def sentence(place: str) -> str:
+    """Let the name of a place begin a sentence."""
+    return place[0].upper() + place[1:]
 
 
 class Leaf(ABC):

@@ -58,11 +58,6 @@ def as_container(X: Any, name: str = "X", *, nested_table: bool = True) -> Any:
     array = as_array(X, name)
     if array.dtype == object and array.ndim == 1:
         return list(array)
-    if array.dtype == object and array.ndim == 2 and array.size and is_sequence(array.flat[0]):
-        raise ValueError(
-            f"{name} is a 2-D object array of shape {array.shape} that holds sequences. Pass one "
-            "(n_steps, n_channels) array a sample, in a list or a 1-D object array."
-        )
     if array.ndim > 3:
         raise ValueError(
             f"{name} has {array.ndim} dimensions. Expected 2, (n_samples, n_steps), or 3, "
@@ -104,6 +99,16 @@ def check_not_empty(X: Sized, name: str) -> None:
     if len(X) == 0:
         raise ValueError(
             f"Found array with 0 sample(s) while a minimum of 1 is required: {name} is empty."
+        )
+
+
+def check_present(is_null: Any, place: str) -> None:
+    """Raise ValueError if a row has no sequence; None says that all have one."""
+    missing = np.flatnonzero([] if is_null is None else is_null)
+    if len(missing):
+        raise ValueError(
+            f"Row {missing[0]} of {place} has no sequence, it is null ({len(missing)} such "
+            "row(s)). Drop these rows."
         )
 
 

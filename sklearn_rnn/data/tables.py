@@ -1,0 +1,261 @@
+"""Frames of pandas, polars and pyarrow <-> Arrow tables, and errors about their columns.
+
+polars hands its memory to Arrow without pandas in between, and is imported only where a frame of
+it is at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from sklearn_rnn.data.leaves import is_list, sentence
+from sklearn_rnn.data.reading import is_sequence
+
+
+def column_names(frame: Any, name: str) -> list[str]:
+    """Return the names of a frame's columns.
+
+    Raises
+    ------
+    TypeError
+        If it is not a frame, or a name is not a string.
+    ValueError
+        If two columns have one name.
+    """
+    check_not_lazy(frame, name)
+    names = _names_of(frame)
+    if names is None:
+        raise TypeError(
+            f"{name} must be a frame of pandas, polars or pyarrow. "
+            f"Got {type(frame).__name__} instead."
+        )
+    odd = next((column for column in names if not isinstance(column, str)), None)
+    if odd is not None:
+        raise TypeError(
+            f"{name} has a column named {odd!r}, but names must be strings. Rename it, such as by "
+            "'frame.columns = frame.columns.astype(str)'."
+        )
+    check_unique(names, f"{name} has more than one column named {{}}. Give each its own name.")
+    return names
+
+
+def check_not_lazy(frame: Any, name: str) -> None:
+    """Raise TypeError if this is a frame of polars without its data."""
+    if is_polars(frame) and hasattr(frame, "collect"):
+        raise TypeError(f"{name} is a {type(frame).__name__}. Call '.collect()' on it first.")
+
+
+def is_frame(X: Any) -> bool:
+    """Return whether this is a frame of any kind."""
+    return _names_of(X) is not None
+
+
+def _names_of(frame: Any) -> list[Any] | None:
+    if isinstance(frame, pd.DataFrame):
+        return list(frame.columns)
+    if isinstance(frame, pa.Table | pa.RecordBatch):
+        return list(frame.column_names)
+    if hasattr(frame, "__arrow_c_stream__") and hasattr(frame, "columns"):
+        return list(frame.columns)
+    return None
+
+
+def as_names(names: str | Sequence[str] | None, parameter: str) -> list[str]:
+    """Return a parameter that names columns as a list."""
+    if names is None:
+        return []
+    is_one = isinstance(names, str) or not isinstance(names, Iterable)
+    listed: list[Any] = [names] if is_one else list(names)
+    if not all(isinstance(name, str) for name in listed):
+        raise TypeError(
+            f"The {parameter!r} parameter must be a column name or a list of them. Got {names!r} "
+            "instead."
+        )
+    return listed
+
+
+def check_unique(names: Sequence[Any], message: str) -> None:
+    """Raise ValueError if a name comes twice; the message has ``{}`` in its place."""
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise ValueError(message.format(repr(twice)))
+
+
+def check_known(wanted: Iterable[str], known: Sequence[str], name: str) -> None:
+    """Raise ValueError that names the columns which are not there and the nearest that is."""
+    missing = [column for column in wanted if column not in known]
+    if not missing:
+        return
+    lowered = {column.lower(): column for column in known}
+    close = get_close_matches(missing[0].lower(), lowered, n=1)
+    raise ValueError(
+        f"{name} has no column {', '.join(map(repr, missing))}."
+        + (f" Did you mean {lowered[close[0]]!r}?" if close else "")
+        + f" Its columns are {shortened(known)}."
+    )
+
+
+def shortened(names: Sequence[Any]) -> str:
+    """Return names for a message, at most ten of them."""
+    shown = ", ".join(map(repr, names[:10]))
+    return shown if len(names) <= 10 else f"{shown}, ... ({len(names)} in all)"
+
+
+# -- to Arrow -------------------------------------------------------------------------------------
+
+
+def list_columns(frame: Any, columns: Sequence[str]) -> list[str]:
+    """Return which of the columns hold sequences."""
+    if isinstance(frame, pd.DataFrame):
+        return [column for column in columns if _holds_sequences(frame[column])]
+    schema = _schema(frame)
+    return [column for column in columns if is_list(schema.field(column).type)]
+
+
+def holds_lists(frame: Any) -> bool:
+    """Return whether a column of a frame holds sequences, whatever the names are."""
+    if isinstance(frame, pd.DataFrame):
+        return any(_holds_sequences(frame.iloc[:, i]) for i in range(frame.shape[1]))
+    return any(is_list(field.type) for field in _schema(frame))
+
+
+def _schema(frame: Any) -> pa.Schema:
+    if isinstance(frame, pa.Table | pa.RecordBatch):
+        return frame.schema
+    return frame.head(0).to_arrow().schema if is_polars(frame) else pa.table(frame).schema
+
+
+def _holds_sequences(column: pd.Series) -> bool:
+    if isinstance(column.dtype, pd.ArrowDtype):
+        return is_list(column.dtype.pyarrow_dtype)
+    if column.dtype != object:
+        return False
+    cell = next((cell for cell in column if is_sequence(cell) or not pd.isna(cell)), None)
+    return is_sequence(cell)
+
+
+def to_arrow(frame: Any, columns: Sequence[str], name: str) -> pa.Table:
+    """Return some columns of a frame as an Arrow table, of Arrow's memory without a copy.
+
+    Parameters
+    ----------
+    frame : frame of pandas, polars or pyarrow
+        With the names that :func:`column_names` returned. The index of pandas is left out.
+    columns : sequence of str
+    name : str
+        What messages call the frame.
+
+    Raises
+    ------
+    TypeError
+        If Arrow has no type for a column.
+    """
+    if isinstance(frame, pd.DataFrame):
+        arrays = [arrow_column(frame[c], f"column {c!r} of {name}") for c in columns]
+        return pa.table(arrays, names=list(columns))
+    if isinstance(frame, pa.RecordBatch):
+        frame = pa.Table.from_batches([frame])
+    if isinstance(frame, pa.Table):
+        return frame.select(list(columns))
+    if not is_polars(frame):
+        return pa.table(frame).select(list(columns))
+    try:
+        return frame.select(list(columns)).to_arrow()  # no views of strings, which few can read
+    except pa.ArrowException as error:
+        held = ", ".join(f"{column!r} of {frame[column].dtype}" for column in columns)
+        raise TypeError(
+            f"{sentence(name)} has a column of a type that Arrow lacks ({error}), one of {held}. "
+            "Cast it to another."
+        ) from error
+
+
+def arrow_column(column: pd.Series, place: str) -> pa.ChunkedArray:
+    """Return a column of pandas in Arrow's memory; arrays and lists in its cells become lists."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        return pa.chunked_array(column.array.__arrow_array__())
+    try:
+        if _holds_sequences(column):
+            array = _lists(column.to_numpy())
+        else:
+            array = pa.Array.from_pandas(column)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise TypeError(
+            f"The cells of {place} can't be brought to one type of Arrow: {error}. Convert all to "
+            "numbers, text, times, or lists of these."
+        ) from error
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def _lists(cells: np.ndarray) -> pa.Array:
+    """Return cells as lists, in bulk where they are arrays of numbers or times.
+
+    Arrays of two dimensions become lists of lists.
+    """
+    is_null = np.array([not is_sequence(cell) for cell in cells])
+    arrays = [cell for cell in cells[~is_null] if isinstance(cell, np.ndarray)]
+    is_bulk = len(arrays) == (~is_null).sum() and all(a.dtype.kind in "biufmM" for a in arrays)
+    if not is_bulk or not all(cell is None or pd.isna(cell) for cell in cells[is_null]):
+        return pa.array(list(cells), from_pandas=True)
+    steps = np.concatenate(arrays)
+    if steps.ndim > 2:
+        raise ValueError(f"arrays of {steps.ndim} dimensions; flatten further ones into channels")
+    lengths = np.zeros(len(cells), dtype=np.int64)
+    lengths[~is_null] = [len(array) for array in arrays]
+    flat = pa.array(steps.reshape(-1))
+    if steps.ndim == 2:
+        flat = pa.FixedSizeListArray.from_arrays(flat, steps.shape[1])
+    return as_lists(flat, lengths, is_null if is_null.any() else None)
+
+
+def as_lists(steps: pa.Array, lengths: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:
+    """Return lists of these lengths over steps laid end to end, without a copy of the steps."""
+    is_long = len(steps) > np.iinfo(np.int32).max
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64 if is_long else np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    kind = pa.LargeListArray if is_long else pa.ListArray
+    mask = None if missing is None else pa.array(missing)
+    return kind.from_arrays(pa.array(offsets), steps, mask=mask)
+
+
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def take_rows(table: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Return rows of a table, without a copy if all are wanted in their order."""
+    if len(rows) == len(table) and (np.diff(rows) == 1).all():
+        return table
+    places = pa.array(rows)
+    columns = [one_array(column).take(places) for column in table.columns]
+    return pa.table(columns, schema=table.schema)
+
+
+# -- from Arrow -----------------------------------------------------------------------------------
+
+
+def to_pandas(table: pa.Table, index: pd.Index | None = None) -> pd.DataFrame:
+    """Return a frame of pandas that holds Arrow's own memory."""
+    columns = [
+        pd.Series(pd.arrays.ArrowExtensionArray(column), index=index) for column in table.columns
+    ]
+    frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
+    return frame.set_axis(table.column_names, axis=1)
+
+
+def to_polars(table: pa.Table) -> Any:
+    """Return a frame of polars that holds Arrow's own memory."""
+    import polars
+
+    return polars.from_arrow(table)
+
+
+def is_polars(frame: Any) -> bool:
+    """Return whether a frame is of polars, without importing it."""
+    return type(frame).__module__.partition(".")[0] == "polars"
