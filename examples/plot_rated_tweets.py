@@ -1,12 +1,12 @@
 """
-===================================
+=====================================
 How glad is this text? Words in order
-===================================
+=====================================
 
-Four thousand short texts, each rated by at least twenty people between -4 (extremely negative) and 4
-(extremely positive). A text is a sequence of words, and their order says something: "not good" is no
-praise. This example learns the ratings from the words in their order, and compares with a model that
-counts them.
+Four thousand short texts, each rated by at least twenty people between -4 (extremely negative) and
+4 (extremely positive). A text is a sequence of words, and their order says something: "not good" is
+no praise. This example learns the ratings from the words in their order, and compares with a model
+that counts them.
 """
 
 # %%
@@ -36,8 +36,9 @@ for i in np.argsort(ratings)[[5, 2100, -5]]:
 # %%
 # From a text to its words
 # ------------------------
-# A text alone would be read character by character. A list of texts is a list of tokens, so a function
-# that cuts texts into words is all that has to be written. Punctuation is kept: "!!!" and ":-)" tell much.
+# A text alone would be read character by character. A list of texts is a list of tokens, so a
+# function that cuts texts into words is all that has to be written. Punctuation is kept: "!!!" and
+# ":-)" tell much.
 
 
 def words_of(texts):
@@ -48,8 +49,8 @@ def words_of(texts):
 print(words_of(["Not bad at all :-)"])[0])
 
 # %%
-# Each word gets a vector that is learned. Words that are new at prediction share a vector of their own,
-# "unknown", which is trained too.
+# Each word gets a vector that is learned. Words that are new at prediction share a vector of their
+# own, "unknown", which is trained too.
 
 reader = make_pipeline(FunctionTransformer(words_of), RNNRegressor(max_epochs=10, random_state=0))
 reader.fit(X_train, y_train)
@@ -58,8 +59,8 @@ print(f"R squared on the test texts: {reader.score(X_test, y_test):.3f}")
 # %%
 # What it has learned
 # -------------------
-# "Very" and "!!!" make it stronger. "Not" lowers whatever follows: it has met "not good" often, and "not
-# bad" hardly ever. A word that it never met is neither good nor bad.
+# "Very" and "!!!" make it stronger. "Not" lowers whatever follows: it has met "not good" often, and
+# "not bad" hardly ever. A word that it never met is neither good nor bad.
 
 for text in ["good", "not good", "bad", "not bad", "very good", "good!!!", "zorgly", "not zorgly"]:
     print(f"{reader.predict([text])[0]:+.2f}  {text}")
@@ -67,8 +68,8 @@ for text in ["good", "not good", "bad", "not bad", "very good", "good!!!", "zorg
 # %%
 # Against counting words
 # ----------------------
-# Words and pairs of words counted and weighed, then a ridge regression: the usual way, in a second. Both
-# are judged by the same three folds of all texts.
+# Words and pairs of words counted and weighed, then a ridge regression: the usual way, in a second.
+# Both are judged by the same three folds of all texts.
 
 counter = make_pipeline(
     TfidfVectorizer(token_pattern=r"[a-z']+|[^\sa-z]", ngram_range=(1, 2), sublinear_tf=True),
@@ -91,5 +92,5 @@ axes[0].set_ylabel("Predicted")
 plt.show()
 
 # %%
-# The authors of the data reached 0.88 by a lexicon of 7,500 words, rated by hand, and rules for "not",
-# "very" and capitals. The network above was given the texts and nothing else.
+# The authors of the data reached 0.88 by a lexicon of 7,500 words, rated by hand, and rules for
+# "not", "very" and capitals. The network above was given the texts and nothing else.
