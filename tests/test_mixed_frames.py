@@ -265,6 +265,15 @@ def test_a_missing_time_is_left_out_of_the_differences():
     np.testing.assert_allclose(values, log_scaled(seconds), rtol=1e-6)
 
 
+def test_more_times_than_are_read_at_once_stay_in_their_places(monkeypatch):
+    table = patients()
+    chunked = pa.concat_tables([table[:5], table[5:30], table[30:]])
+    expected = read(table).sequences.values
+    monkeypatch.setattr("sklearn_rnn.data.leaves._PIECE", 4)
+    for X in (table, chunked):
+        np.testing.assert_array_equal(read(X).sequences.values, expected)
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo"])
 def test_unit_and_time_zone_have_no_say(unit, zone):

@@ -162,27 +162,36 @@ class Elapsed(ArrowLeaf):
     n_numbers = 2
 
     def fill(self, out: np.ndarray) -> None:
-        """Write the differences, exact to a microsecond."""
+        """Write the differences, exact to a microsecond, some sequences at a time."""
         assert self.place.lengths is not None
-        out[:] = np.nan
         lengths = self.place.lengths[self.place.lengths > 0]
-        if len(lengths) == 0:
-            return
-        times = [_microseconds(chunk) for chunk in self.chunks]
-        time = np.concatenate([microseconds for microseconds, _ in times])
-        known = np.concatenate([is_known for _, is_known in times])
-        starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
-        place = np.arange(len(time))
-        # The last step up to here, and the first from the start on, whose time is known.
-        last_known = np.maximum.accumulate(np.where(known, place, -1))
-        before = np.concatenate([[-1], last_known[:-1]])
-        first_known = np.minimum.reduceat(np.where(known, place, len(time)), np.unique(starts))
-        first = np.repeat(first_known, lengths)
-        is_first = known & (first == place)
-        for channel, since in enumerate((before, first)):
-            usable = known & (since >= starts) & (since < len(time))
-            out[usable, channel] = _log_scaled(time[usable] - time[since[usable]])
-            out[is_first, channel] = 0.0
+        ends = np.cumsum(lengths)
+        times = pa.chunked_array(self.chunks or [pa.nulls(0)])
+        row = at = 0
+        while row < len(lengths):
+            end_row = max(int(np.searchsorted(ends, at + _PIECE, side="right")), row + 1)
+            end = int(ends[end_row - 1])
+            piece = times.slice(at, end - at).combine_chunks()
+            _write_elapsed(out[at:end], piece, lengths[row:end_row])
+            row, at = end_row, end
+
+
+def _write_elapsed(out: np.ndarray, times: pa.Array, lengths: np.ndarray) -> None:
+    """Write how long each step is since the one before and since the first, NaN if unknown."""
+    time, known = _microseconds(times)
+    place = np.arange(len(time))
+    first_places = np.cumsum(lengths) - lengths
+    starts = np.repeat(first_places, lengths)
+    # The last step before, and the first of the sequence, whose time is known.
+    before = np.full(len(time), -1)
+    before[1:] = np.maximum.accumulate(np.where(known, place, -1))[:-1]
+    first_known = np.minimum.reduceat(np.where(known, place, len(time)), first_places)
+    first = np.repeat(first_known, lengths)
+    out[:] = np.nan
+    for channel, since in enumerate((before, first)):
+        usable = known & (since >= starts) & (since < len(time))
+        out[usable, channel] = _log_scaled(time[usable] - time[since[usable]])
+        out[known & (first == place), channel] = 0.0
 
 
 class Dates(ArrowLeaf):

@@ -72,9 +72,12 @@ def read_texts(rows: list, place: Place) -> tuple[Categories, np.ndarray]:
 
 def _characters(texts: list[str]) -> pa.Array:
     points = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), dtype=np.uint32)
-    distinct, places = np.unique(points, return_inverse=True)
+    place_of = np.zeros(points.max(initial=0) + 1, dtype=np.int32)
+    place_of[points] = 1
+    distinct = np.flatnonzero(place_of)
+    place_of[distinct] = np.arange(len(distinct))
     characters = pa.array(list(map(chr, distinct.tolist())), type=pa.large_string())
-    return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int32)), characters)
+    return pa.DictionaryArray.from_arrays(pa.array(place_of[points]), characters)
 
 
 def _tokens(rows: list, place: Place) -> pa.Array:

@@ -39,7 +39,7 @@ def peak_over_result(X):
     sequences = read(X)
     peak = tracemalloc.get_traced_memory()[1] + pa.total_allocated_bytes() - arrow_before
     tracemalloc.stop()
-    return peak / sequences.values.nbytes
+    return peak / (4 * sequences.offsets[-1] * max(sequences.n_channels, 1))
 
 
 def lists_of(offsets, steps, share_of_nulls=0.0):
@@ -59,6 +59,9 @@ def forms():
     doubles = lists_of(offsets, numbers.astype(np.float64))
     vectors = pa.FixedSizeListArray.from_arrays(np.repeat(numbers, 4), 4)
     structs = pa.StructArray.from_arrays([pa.array(numbers)] * 4, list("abcd"))
+    words = np.array([f"word{i}" for i in range(10_000)])
+    tokens = pa.array(words[rng.zipf(1.3, len(numbers)) % len(words)])
+    times = pa.array(rng.integers(0, 1 << 40, len(numbers)), pa.timestamp("us"))
     batches = [table[at : at + 1000] for at in range(0, N_SEQUENCES, 1000)]
     return {
         "pyarrow": table,
@@ -72,6 +75,14 @@ def forms():
         "pyarrow, 4 columns": pa.table([table["signal"]] * 4, names=list("abcd")),
         "pyarrow, vectors of 4": pa.table({"s": pa.ListArray.from_arrays(offsets, vectors)}),
         "pyarrow, structs of 4": pa.table({"s": pa.ListArray.from_arrays(offsets, structs)}),
+        "pyarrow, a static column beside": table.append_column("age", pa.array(lengths)),
+        "pyarrow, tokens": pa.table({"words": pa.ListArray.from_arrays(offsets, tokens)}),
+        "pyarrow, dictionaries": pa.table(
+            {"words": pa.ListArray.from_arrays(offsets, tokens.dictionary_encode())}
+        ),
+        "pyarrow, timestamps": pa.table({"times": pa.ListArray.from_arrays(offsets, times)}),
+        "list of texts": ["x" * n for n in lengths],
+        "list of lists of texts": pa.ListArray.from_arrays(offsets, tokens).to_pylist(),
     }
 
 
@@ -85,6 +96,7 @@ def reading():
                 "form": form,
                 "n_steps": read(held).offsets[-1],
                 "n_channels": read(held).n_channels,
+                "n_categorical": read(held).n_categorical,
                 "ms": 1e3 * seconds[form],
                 "extra memory over float32 data": peak_over_result(held),
             }
