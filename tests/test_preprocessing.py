@@ -171,6 +171,18 @@ def test_to_sequences_joins_values_that_dictionaries_hold_twice():
     assert frame["events"].to_pylist() == [[{"x": 2}, {"x": 3}], [{"x": 1}]]
 
 
+def test_to_sequences_takes_views_of_text():
+    cells = {"id": ["b", "a", "b"], "note": ["x", None, "y"], "code": [b"3", b"1", b"2"]}
+    frame = pl.DataFrame(cells, schema_overrides={"id": pl.Categorical})
+    table = pa.table(frame)
+    assert pa.types.is_string_view(table.schema.field("note").type)
+    assert pa.types.is_string_view(table.schema.field("id").type.value_type)
+    by = {"by": "id", "order_by": "code"}
+    result = to_sequences(table, **by)
+    assert result.to_pydict() == to_sequences(frame, **by).to_arrow().to_pydict()
+    assert to_events(result)["note"].to_pylist() == [None, "y", "x"]
+
+
 def test_to_sequences_keeps_the_order_of_ties():
     table = pd.DataFrame({"id": [1] * 50, "time": [2] * 25 + [1] * 25, "place": range(50)})
     for order_by, expected in (("time", [*range(25, 50), *range(25)]), (None, list(range(50)))):
@@ -224,6 +236,7 @@ def test_numeric_sequences_go_into_an_estimator():
     np.testing.assert_array_equal(model.predict_proba(of_polars), model.predict_proba(X))
 
 
+INTERVAL = pa.month_day_nano_interval()
 WRONG = {
     "list": (lambda t: [1, 2], {}, TypeError, r"table must be a frame of pandas.*Got list instead"),
     "lazy": (
@@ -322,6 +335,12 @@ WRONG = {
         {},
         TypeError,
         r"cells of column 'code' of table can't be brought to one type of Arrow: .* Convert all",
+    ),
+    "interval": (
+        lambda t: pa.table({"patient": [1], "time": pa.array([(1, 2, 3)], INTERVAL), "x": [1]}),
+        {},
+        TypeError,
+        r"Column 'time' of table holds .*, which can't be compared and sorted\. Use a column of",
     ),
     "list-id": (
         lambda t: t.assign(patient=[[1]] * 60),

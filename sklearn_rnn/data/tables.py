@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pyarrow import types
 
 from sklearn_rnn.data.leaves import is_list, sentence
 from sklearn_rnn.data.reading import is_sequence
@@ -158,21 +159,36 @@ def to_arrow(frame: Any, columns: Sequence[str], name: str) -> pa.Table:
     """
     if isinstance(frame, pd.DataFrame):
         arrays = [arrow_column(frame[c], f"column {c!r} of {name}") for c in columns]
-        return pa.table(arrays, names=list(columns))
+        return _without_views(pa.table(arrays, names=list(columns)))
     if isinstance(frame, pa.RecordBatch):
         frame = pa.Table.from_batches([frame])
-    if isinstance(frame, pa.Table):
-        return frame.select(list(columns))
     if not is_polars(frame):
-        return pa.table(frame).select(list(columns))
+        table = frame if isinstance(frame, pa.Table) else pa.table(frame)
+        return _without_views(table.select(list(columns)))
     try:
-        return frame.select(list(columns)).to_arrow()  # no views of strings, which few can read
+        return frame.select(list(columns)).to_arrow()
     except pa.ArrowException as error:
         held = ", ".join(f"{column!r} of {frame[column].dtype}" for column in columns)
         raise TypeError(
             f"{sentence(name)} has a column of a type that Arrow lacks ({error}), one of {held}. "
             "Cast it to another."
         ) from error
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """Return a table whose text is no views, of which Arrow can neither take nor sort rows."""
+    fields = [field.with_type(_without_view(field.type)) for field in table.schema]
+    schema = pa.schema(fields, metadata=table.schema.metadata)
+    return table if schema.equals(table.schema) else table.cast(schema)
+
+
+def _without_view(column_type: pa.DataType) -> pa.DataType:
+    if types.is_dictionary(column_type):
+        values = _without_view(column_type.value_type)
+        return pa.dictionary(column_type.index_type, values, column_type.ordered)
+    if types.is_string_view(column_type):
+        return pa.large_string()
+    return pa.large_binary() if types.is_binary_view(column_type) else column_type
 
 
 def arrow_column(column: pd.Series, place: str) -> pa.ChunkedArray:
