@@ -10,13 +10,14 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_rnn import RNNClassifier
+from sklearn_rnn.preprocessing import PerStep
 from tests.test_ragged_contract import LABELS, LSTM, N_SAMPLES, TOOLS, objects
 
 LENGTHS = np.arange(N_SAMPLES) % 5
@@ -127,6 +128,44 @@ def test_column_transformer_hands_on_list_columns_beside_others(output):
     ).join(by_hand[["pulse", "drug", "day"]])
     expected = LSTM.fit(by_hand, LABELS).predict_proba(by_hand)
     np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-6)
+
+
+# scikit-learn's set_output takes no tables of pyarrow.
+OUTPUTS = [(form, None) for form in MIXED] + [
+    (form, output) for form in MIXED if form != "pyarrow" for output in ("pandas", "polars")
+]
+
+
+@pytest.mark.parametrize(("form", "output"), OUTPUTS)
+def test_transformed_steps_stand_beside_transformed_columns(form, output):
+    steps = make_column_transformer(
+        (StandardScaler(), ["pulse"]),
+        (OneHotEncoder(sparse_output=False), ["drug"]),
+        verbose_feature_names_out=False,
+    )
+    transformer = make_column_transformer(
+        (PerStep(steps), ["pulse", "drug"]),
+        (SimpleImputer(), ["age"]),
+        (OneHotEncoder(sparse_output=False), ["town"]),
+        verbose_feature_names_out=False,
+    )
+    if output is not None:
+        transformer.set_output(transform=output)
+    X = MIXED[form]()
+    model = make_pipeline(transformer, LSTM).fit(X, LABELS)
+    names = ["pulse", "drug_a", "drug_b", "drug_c", "age", "town_Oslo", "town_Rome"]
+    assert model[:-1].get_feature_names_out().tolist() == names
+    by_hand = table().to_pandas()
+    pulse = np.concatenate(by_hand["pulse"])
+    by_hand = pd.DataFrame(
+        {"pulse": by_hand["pulse"].map(lambda x: (x - pulse.mean()) / pulse.std())}
+        | {f"drug_{d}": by_hand["drug"].map(lambda x, d=d: (x == d) * 1.0) for d in "abc"}
+        | {"age": by_hand["age"].fillna(by_hand["age"].mean())}
+        | {f"town_{t}": (by_hand["town"] == t) * 1.0 for t in ("Oslo", "Rome")}
+    )
+    expected = LSTM.fit(by_hand, LABELS).predict_proba(by_hand)
+    result = make_pipeline(transformer, LSTM).fit(X, LABELS).predict_proba(X)
+    np.testing.assert_allclose(result, expected, atol=1e-6)
 
 
 def test_column_transformer_picks_sequences_by_type():

@@ -556,7 +556,6 @@ UNREADABLE = {
         r"X has columns of single values, 'age', 'ward', beside list columns, 'a'\. Select the "
         r"list columns by a ColumnTransformer",
     ),
-    "null-row": (pa.table({"a": [[1.0], None]}), ValueError, r"Row 1 of X has no sequence, it is"),
     "unequal": (
         pa.table({"a": [[1.0]], "b": [[1.0, 2.0]]}),
         ValueError,
@@ -623,3 +622,14 @@ def test_results_of_mixed_types_are_named():
 def test_selecting_features_shortens_the_outputs():
     X = [np.column_stack([x, np.ones(len(x))]) for x in sequences_of()]
     assert PerStep(VarianceThreshold()).fit_transform(X)[0].shape == (3, 3)
+
+
+@pytest.mark.parametrize("form", ["arrow", "polars", "pandas", "pandas objects"])
+def test_per_step_takes_a_null_sequence_for_one_of_no_steps(form):
+    X = pa.table({"a": [[1.0, 3.0], None, [5.0]]})
+    if form == "polars":
+        X = pl.from_arrow(X)
+    elif form != "arrow":
+        X = X.to_pandas(types_mapper=pd.ArrowDtype if form == "pandas" else None)
+    result = PerStep(StandardScaler(with_std=False)).fit_transform(X)
+    assert [list(row) for row in result["a"]] == [[-2.0, 0.0], [], [2.0]]

@@ -28,13 +28,10 @@ class FlatColumns:
         A column for each list column, or for each field of a list of structs.
     lengths : ndarray of shape (n_rows,), int64
         Number of steps of each row of the frame; 0 for null.
-    is_null : ndarray of shape (n_rows,), bool
-        Whether the frame has null in place of a sequence.
     """
 
     steps: pa.Table
     lengths: np.ndarray
-    is_null: np.ndarray
 
 
 def flatten(table: pa.Table, name: str) -> FlatColumns:
@@ -66,10 +63,7 @@ def flatten(table: pa.Table, name: str) -> FlatColumns:
         f"The list columns of {name} hold more than one field named {{}}. Rename one, or give one "
         "list column at a time.",
     )
-    is_null = [np.asarray(column.is_null()) for column in table.columns]
-    return FlatColumns(
-        pa.table(columns, schema=pa.schema(fields)), lengths[0], np.logical_or.reduce(is_null)
-    )
+    return FlatColumns(pa.table(columns, schema=pa.schema(fields)), lengths[0])
 
 
 def _lengths(column: pa.ChunkedArray) -> np.ndarray:

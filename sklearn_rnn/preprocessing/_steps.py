@@ -16,7 +16,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from sklearn_rnn.data.nesting import flatten, split_vectors
-from sklearn_rnn.data.reading import as_array, check_not_empty, check_present, is_sequence
+from sklearn_rnn.data.reading import as_array, check_not_empty, is_sequence
 from sklearn_rnn.data.tables import (
     arrow_column,
     check_not_lazy,
@@ -146,7 +146,7 @@ def read_steps(
     Raises
     ------
     ValueError
-        If there is no sample or no step, a sequence is null, numbers of channels differ, or single
+        If there is no sample or no step, numbers of channels differ, or single
         values stand beside list columns.
     TypeError
         If a row is not a sequence, or text and numbers stand in one channel.
@@ -191,7 +191,6 @@ def _read_frame(X: Any, beside: str) -> Steps:
             f"{shortened(lists)}. {beside}"
         )
     flat = flatten(to_arrow(X, lists, "X"), "X")
-    check_present(flat.is_null, "X")
     index = X.index if isinstance(X, pd.DataFrame) else None
     return Steps(split_vectors(flat.steps, "X"), flat.lengths, "frame", lists, index)
 
