@@ -192,9 +192,10 @@ class BaseRecurrent(
         X : sequences of n_samples
             A list, tuple or 1-D object array of arrays of shape (n_steps, n_channels) or
             (n_steps,); an array of shape (n_samples, n_steps, n_channels); or one of shape
-            (n_samples, n_steps), read as one channel. Or a frame (pandas, polars, pyarrow) whose
-            columns are lists: its columns are the channels, known by their names. NaN or null
-            stands for a missing number.
+            (n_samples, n_steps), read as one channel. Texts are sequences of characters, lists of
+            texts sequences of tokens. Or a frame (pandas, polars, pyarrow): its list columns are
+            the sequences, of numbers, categories or times, its other columns stand beside them,
+            and all are known by their names. NaN or null stands for what is missing.
         y : array-like of shape (n_samples,) or, for regression, also (n_samples, n_outputs)
             One label or number(s) a sequence.
         X_val, y_val : as X and y, optional
@@ -215,7 +216,7 @@ class BaseRecurrent(
         ValueError
             If a parameter, X, y, a weight or a group is not as described, or training diverges.
         TypeError
-            If X holds no numbers.
+            If X holds what can't be read.
         """
         continued = bool(self.warm_start) and hasattr(self, "net_")
         with self._unchanged_on_failure():
