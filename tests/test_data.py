@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import make_sequences
 
 from sklearn_rnn._random import generator
 from sklearn_rnn.data.batching import (
@@ -24,6 +23,7 @@ from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.reading import as_container, read_sequences
 from sklearn_rnn.data.statistics import channel_statistics
 from sklearn_rnn.data.targets import ClassTarget, NumberTarget
+from tests.conftest import make_sequences
 
 
 def read(X):

@@ -9,12 +9,12 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from conftest import make_sequences
 from sklearn.base import clone
 
 from sklearn_rnn import RNNClassifier, RNNRegressor
 from sklearn_rnn.nn.cells import CELLS
 from sklearn_rnn.nn.pooling import POOLINGS
+from tests.conftest import make_sequences
 
 QUICK = {"hidden_size": 8, "max_epochs": 3, "random_state": 0, "device": "cpu"}
 NETWORKS = list(product(CELLS, [False, True], POOLINGS, [1, 2]))

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import make_sequences
 from sklearn import config_context
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
@@ -18,6 +17,7 @@ from sklearn_rnn import RNNClassifier, RNNRegressor
 from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.training.callbacks import GradientClipping
 from sklearn_rnn.training.validation import holdout
+from tests.conftest import make_sequences
 
 QUICK = {"hidden_size": 8, "max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
 
