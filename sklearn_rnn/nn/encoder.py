@@ -1,6 +1,8 @@
-"""The many-to-one network: raw sequence and static columns -> one vector -> outputs."""
+"""The networks: raw sequences and static columns -> outputs, one a sequence or one a step."""
 
 from __future__ import annotations
+
+from typing import Any, Self
 
 import torch
 from torch import Generator, Tensor, nn
@@ -14,17 +16,71 @@ from sklearn_rnn.nn.recurrence import Recurrence
 from sklearn_rnn.nn.static import StaticEncoder
 
 
-class SequenceEncoder(nn.Module):
-    """Sequence and static columns -> one vector.
+class Encoder(nn.Module):
+    """What reads the steps.
 
     Parameters
     ----------
     inputs : MixedInput
     recurrence : Recurrence
+    static : StaticEncoder or None
+        With one, a sequence may have no steps.
+    """
+
+    output_size: int
+
+    def __init__(
+        self, inputs: MixedInput, recurrence: Recurrence, static: StaticEncoder | None
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.recurrence = recurrence
+        self.static = static
+
+    def read(
+        self,
+        values: Tensor,
+        lengths: Tensor,
+        codes: Tensor | None = None,
+        static_values: Tensor | None = None,
+        static_codes: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the outputs of all steps, and what the head shall know of the static columns.
+
+        Parameters
+        ----------
+        values : Tensor of shape (batch, time, channels)
+            Steps behind a sequence's end may hold any number.
+        lengths : Tensor of shape (batch,), int64
+            1 at least.
+        codes : Tensor of shape (batch, time, n_categorical), int, optional
+        static_values : Tensor of shape (batch, n_static), optional
+        static_codes : Tensor of shape (batch, n_static_categorical), int, optional
+
+        Returns
+        -------
+        outputs : Tensor of shape (time, batch, units)
+        for_head : Tensor of shape (batch, static.output_size) or None
+        """
+        for_head = start = None
+        if self.static is not None:
+            for_head, start = self.static(static_values, static_codes)
+        if self.recurrence.cell.takes_any_length(values.device):  # padding is rounded for others
+            n_steps = int(lengths.max())
+            values, codes = values[:, :n_steps], None if codes is None else codes[:, :n_steps]
+        x = self.inputs(values.transpose(0, 1), None if codes is None else codes.transpose(0, 1))
+        return self.recurrence(x, lengths, start), for_head
+
+
+class SequenceEncoder(Encoder):
+    """Sequence and static columns -> one vector.
+
+    Parameters
+    ----------
+    inputs, recurrence, static
+        As of :class:`Encoder`; a learned vector stands for a sequence of no steps.
     pooling : str or type[Pooling]
         A name of :data:`~sklearn_rnn.nn.pooling.POOLINGS` or a class derived from ``Pooling``.
-    static : StaticEncoder or None
-        With one, a sequence may have no steps: a learned vector stands for it then.
     generator : torch.Generator
     """
 
@@ -32,84 +88,69 @@ class SequenceEncoder(nn.Module):
         self,
         inputs: MixedInput,
         recurrence: Recurrence,
-        pooling: str | type[Pooling],
         static: StaticEncoder | None,
+        pooling: str | type[Pooling],
         generator: Generator,
     ) -> None:
-        super().__init__()
+        super().__init__(inputs, recurrence, static)
         pooling = POOLINGS[pooling] if isinstance(pooling, str) else pooling
-        self.inputs = inputs
-        self.recurrence = recurrence
         self.pooling = pooling(recurrence.output_size, generator)
         self.output_size = pooling.multiple * recurrence.output_size
-        self.static = static
         if static is not None:
             self.of_no_steps = nn.Parameter(torch.zeros(self.output_size))
             self.output_size += static.output_size
 
-    def forward(
-        self,
-        values: Tensor,
-        lengths: Tensor,
-        codes: Tensor | None = None,
-        static_values: Tensor | None = None,
-        static_codes: Tensor | None = None,
-    ) -> Tensor:
-        """Return a Tensor of shape (batch, output_size).
-
-        Parameters
-        ----------
-        values : Tensor of shape (batch, time, channels)
-            Steps behind a sequence's end may hold any number.
-        lengths : Tensor of shape (batch,), int64
-        codes : Tensor of shape (batch, time, n_categorical), int, optional
-        static_values : Tensor of shape (batch, n_static), optional
-        static_codes : Tensor of shape (batch, n_static_categorical), int, optional
-        """
-        if self.static is None:
-            return self._pooled(values, lengths, codes)
-        for_head, start = self.static(static_values, static_codes)
-        pooled = self._pooled(values, lengths.clamp(min=1), codes, start)
-        pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
+    def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
+        """Return a Tensor of shape (batch, output_size) for what :meth:`read` takes."""
+        n_steps = lengths if self.static is None else lengths.clamp(min=1)
+        outputs, for_head = self.read(values, n_steps, **others)
+        last = self.recurrence.last(outputs, n_steps)
+        inside = torch.arange(len(outputs), device=lengths.device)[:, None] < n_steps
+        pooled = self.pooling(outputs, last, inside[..., None], n_steps)
+        if self.static is not None:
+            pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
         return pooled if for_head is None else torch.cat([pooled, for_head], dim=1)
 
-    def _pooled(
-        self, values: Tensor, lengths: Tensor, codes: Tensor | None, start: Tensor | None = None
-    ) -> Tensor:
-        if self.recurrence.cell.takes_any_length(values.device):  # padding is rounded for others
-            n_steps = int(lengths.max())
-            values, codes = values[:, :n_steps], None if codes is None else codes[:, :n_steps]
-        x = self.inputs(values.transpose(0, 1), None if codes is None else codes.transpose(0, 1))
-        outputs = self.recurrence(x, lengths, start)
-        last = self.recurrence.last(outputs, lengths)
-        inside = torch.arange(len(outputs), device=lengths.device)[:, None] < lengths
-        return self.pooling(outputs, last, inside[..., None], lengths)
+
+class StepEncoder(Encoder):
+    """Sequence and static columns -> one vector a step."""
+
+    def __init__(
+        self, inputs: MixedInput, recurrence: Recurrence, static: StaticEncoder | None
+    ) -> None:
+        super().__init__(inputs, recurrence, static)
+        self.output_size = recurrence.output_size + (0 if static is None else static.output_size)
+
+    def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
+        """Return a Tensor of shape (time, batch, output_size) for what :meth:`read` takes."""
+        outputs, for_head = self.read(values, lengths.clamp(min=1), **others)
+        if for_head is None:
+            return outputs
+        return torch.cat([outputs, for_head.expand(len(outputs), -1, -1)], dim=2)
 
 
-class ManyToOne(nn.Module):
-    """Encoder, dropout, head: one vector of outputs a sequence.
+class Network(nn.Module):
+    """Encoder, dropout, head.
 
     Parameters
     ----------
-    encoder : SequenceEncoder
+    encoder : Encoder
     dropout : float
-        On the pooled vector.
+        On the vectors that the head reads; one mask for all steps of a sequence.
     head : Module
         From ``encoder.output_size`` inputs.
     generator : torch.Generator
     """
 
+    encoder: Encoder
+
     def __init__(
-        self, encoder: SequenceEncoder, dropout: float, head: nn.Module, generator: Generator
+        self, encoder: Encoder, dropout: float, head: nn.Module, generator: Generator
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.dropout = Dropout(dropout, generator)
         self.head = head
-
-    def forward(self, *args: Tensor, **kwargs: Tensor) -> Tensor:
-        """Return a Tensor of shape (batch, n_outputs) for what the encoder takes."""
-        return self.head(self.dropout(self.encoder(*args, **kwargs)))
 
     @classmethod
     def build(
@@ -122,13 +163,13 @@ class ManyToOne(nn.Module):
         hidden_size: int,
         num_layers: int,
         bidirectional: bool,
-        pooling: str | type[Pooling],
         dropout: float,
         recurrent_dropout: float,
         bptt_steps: int | None,
         static_to: str,
         generator: Generator,
-    ) -> ManyToOne:
+        **of_encoder: Any,
+    ) -> Self:
         """Build from an estimator's parameters; the head starts at ``initial_outputs``."""
         recurrence = Recurrence(
             cell,
@@ -144,6 +185,59 @@ class ManyToOne(nn.Module):
         static = None
         if static_inputs is not None:
             static = StaticEncoder(static_inputs, recurrence, static_to, generator)
-        encoder = SequenceEncoder(inputs, recurrence, pooling, static, generator)
+        encoder = cls.make_encoder(inputs, recurrence, static, generator=generator, **of_encoder)
         head = LinearHead(encoder.output_size, len(initial_outputs), initial_outputs, generator)
         return cls(encoder, dropout, head, generator)
+
+    @staticmethod
+    def make_encoder(
+        inputs: MixedInput,
+        recurrence: Recurrence,
+        static: StaticEncoder | None,
+        *,
+        generator: Generator,
+        **of_encoder: Any,
+    ) -> Encoder:
+        """Return the encoder that this network has."""
+        raise NotImplementedError
+
+
+class ManyToOne(Network):
+    """One vector of outputs a sequence."""
+
+    def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
+        """Return a Tensor of shape (batch, n_outputs) for what the encoder takes."""
+        return self.head(self.dropout(self.encoder(values, lengths, **others)))
+
+    @staticmethod
+    def make_encoder(
+        inputs: MixedInput,
+        recurrence: Recurrence,
+        static: StaticEncoder | None,
+        *,
+        generator: Generator,
+        **of_encoder: Any,
+    ) -> Encoder:
+        """Return one that pools; it takes the ``pooling``."""
+        return SequenceEncoder(inputs, recurrence, static, generator=generator, **of_encoder)
+
+
+class ManyToMany(Network):
+    """One vector of outputs a step."""
+
+    def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
+        """Return a Tensor of shape (batch, time, n_outputs) for what the encoder takes."""
+        outputs = self.head(self.dropout(self.encoder(values, lengths, **others)))
+        return outputs.transpose(0, 1)
+
+    @staticmethod
+    def make_encoder(
+        inputs: MixedInput,
+        recurrence: Recurrence,
+        static: StaticEncoder | None,
+        *,
+        generator: Generator,
+        **of_encoder: Any,
+    ) -> Encoder:
+        """Return one that hands on every step."""
+        return StepEncoder(inputs, recurrence, static)
