@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -39,9 +39,8 @@ from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.statistics import category_counts, channel_statistics
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.cells import CELLS, Cell
-from sklearn_rnn.nn.encoder import ManyToOne
+from sklearn_rnn.nn.encoder import Network
 from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput, NumericInput
-from sklearn_rnn.nn.pooling import POOLINGS, Pooling
 from sklearn_rnn.nn.static import PLACES
 from sklearn_rnn.training.batches import BatchSource, auto_batch_size
 from sklearn_rnn.training.callbacks import EarlyStopping, are_callbacks, fit_callbacks
@@ -56,21 +55,17 @@ _NETWORK = (
     "hidden_size",
     "num_layers",
     "bidirectional",
-    "pooling",
     "dropout",
     "recurrent_dropout",
     "bptt_steps",
     "static_to",
 )
 _INPUT = ("standardize", "embedding_size", "min_frequency")
-_SETTLED = (*_NETWORK, *_INPUT, "optimizer", "device")  # by the first fit
 _NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
 
 
-class BaseRecurrent(
-    SequenceReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC
-):
-    """What the many-to-one estimators share: all but the target."""
+class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
+    """What all estimators share: all but the target and what the network ends in."""
 
     _split_seed: int
     _target: Any
@@ -80,7 +75,6 @@ class BaseRecurrent(
         "hidden_size": an_int(1),
         "num_layers": an_int(1),
         "bidirectional": a_bool(),
-        "pooling": one_of(POOLINGS) | a_subclass(Pooling),
         "dropout": a_number("[0, 1)"),
         "recurrent_dropout": a_number("[0, 1)"),
         "static_to": one_of(PLACES),
@@ -108,6 +102,14 @@ class BaseRecurrent(
     }
 
     _target_kind: ClassVar[type[Target]]
+    _network_kind: ClassVar[type[Network]]
+    _network_parameters: ClassVar[tuple[str, ...]] = _NETWORK
+    """Names of the parameters that the network is built from."""
+
+    @property
+    def _settled_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that the first fit settles."""
+        return (*self._network_parameters, *_INPUT, "optimizer", "device")
 
     def _loss_factor(self, target: Any, numbers: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return what the loss of each row is multiplied by, besides its sample weight."""
@@ -120,7 +122,6 @@ class BaseRecurrent(
         hidden_size=64,
         num_layers=1,
         bidirectional=True,
-        pooling="max",
         dropout=0.3,
         recurrent_dropout=0.2,
         static_to="both",
@@ -150,7 +151,6 @@ class BaseRecurrent(
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.bidirectional = bidirectional
-        self.pooling = pooling
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.static_to = static_to
@@ -234,25 +234,6 @@ class BaseRecurrent(
                 one_epoch=True,
             )
         return self
-
-    def transform(self, X: ArrayLike) -> np.ndarray:
-        """Return the pooled embedding of each sequence, what the head reads.
-
-        Parameters
-        ----------
-        X : sequences of n_samples
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_units), float64
-            ``n_units`` is ``hidden_size``, twice that if bidirectional, three times more with
-            ``pooling="concat"``.
-        """
-        return self._forward(X, self._module.encoder).astype(np.float64)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.net_.module_.encoder.output_size
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, as in scikit-learn; an unknown name is met with the nearest known one."""
@@ -384,12 +365,12 @@ class BaseRecurrent(
 
     def _new_net(self, samples: Samples, training: TrainingRows, random: torch.Generator) -> Any:
         sequences, static = samples.inputs.sequences, samples.inputs.static
-        module = ManyToOne.build(
+        module = self._network_kind.build(
             self._input_part(sequences, training, random, "Channel"),
             None if static is None else self._input_part(static, training, random, "Static column"),
             torch.from_numpy(samples.target.initial_outputs),
             generator=random,
-            **{name: getattr(self, name) for name in _NETWORK},
+            **{name: getattr(self, name) for name in self._network_parameters},
         )
         return make_net(
             module,
@@ -440,7 +421,7 @@ class BaseRecurrent(
     def _take_over(self, net: Any, target: Target, stopping: EarlyStopping | None) -> None:
         self.net_ = net
         self._target = target
-        self._settled = {name: getattr(self, name) for name in _SETTLED}
+        self._settled = {name: getattr(self, name) for name in self._settled_parameters}
         self.history_ = pd.DataFrame(
             [
                 {k: v for k, v in epoch.items() if k not in _NOT_IN_HISTORY and k[-5:] != "_best"}
@@ -454,7 +435,7 @@ class BaseRecurrent(
         self.best_epoch_ = self.n_iter_ if stopping is None else stopping.best_epoch_
 
     def _check_same_network(self) -> None:
-        changed = [n for n in _SETTLED if getattr(self, n) != self._settled[n]]
+        changed = [n for n in self._settled_parameters if getattr(self, n) != self._settled[n]]
         if changed:
             raise ValueError(
                 f"The {changed[0]!r} parameter of {type(self).__name__} was changed from "

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 
-from sklearn_rnn._base import BaseRecurrent
+from sklearn_rnn._many_to_one import BaseManyToOne
 from sklearn_rnn._params import Rule, none, one_of, that
 from sklearn_rnn.data.targets import ClassTarget, LabelError
 from sklearn_rnn.training.callbacks import EarlyStopping
@@ -29,7 +29,7 @@ def _checked_classes(classes: Any) -> np.ndarray:
     return ClassTarget.check(array, "classes")
 
 
-class RNNClassifier(ClassifierMixin, BaseRecurrent):
+class RNNClassifier(ClassifierMixin, BaseManyToOne):
     """Recurrent network that gives each sequence one label.
 
     Sequences may differ in length; padding never changes a prediction. A recurrent cell (LSTM [1]_,
@@ -185,7 +185,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrent):
     array(['up', 'down'], dtype='<U4')
     """
 
-    _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
+    _parameter_rules: ClassVar[dict[str, Rule]] = BaseManyToOne._parameter_rules | {
         "class_weight": one_of(["balanced"])
         | that("a dict of classes and weights >= 0", _are_weights)
         | none(),

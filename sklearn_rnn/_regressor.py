@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 
-from sklearn_rnn._base import BaseRecurrent
+from sklearn_rnn._many_to_one import BaseManyToOne
 from sklearn_rnn.data.targets import NumberTarget
 
 
-class RNNRegressor(RegressorMixin, BaseRecurrent):
+class RNNRegressor(RegressorMixin, BaseManyToOne):
     """Recurrent network that gives each sequence one number, or several.
 
     Sequences may differ in length; padding never changes a prediction. A recurrent cell (LSTM [1]_,

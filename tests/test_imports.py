@@ -17,8 +17,9 @@ ALLOWED = {
     "_device": set(),
     "_params": set(),
     "_random": set(),
-    "_classifier": {"_base", "_params", "data", "training"},
-    "_regressor": {"_base", "data"},
+    "_many_to_one": {"_base", "_params", "nn"},
+    "_classifier": {"_many_to_one", "_params", "data", "training"},
+    "_regressor": {"_many_to_one", "data"},
     "datasets": {"datasets"},
     "preprocessing": {"data", "preprocessing"},
 }

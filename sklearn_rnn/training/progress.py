@@ -26,13 +26,14 @@ def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: Ne
         channels += f", {static.n_channels + static.n_categorical} static column(s)"
     cell, pooling, optimizer = (
         name if isinstance(name, str) else name.__name__
-        for name in (estimator.cell, estimator.pooling, estimator.optimizer)
+        for name in (estimator.cell, getattr(estimator, "pooling", ""), estimator.optimizer)
     )
+    pooled = f", {pooling} pooling" if pooling else ""
     directions = ", both directions" if estimator.bidirectional else ""
     n_weights = sum(p.numel() for p in net.module_.parameters())
     return (
         f"{type(estimator).__name__}: {cell}, {estimator.num_layers} layer(s) of "
-        f"{estimator.hidden_size} units{directions}, {pooling} pooling, {n_weights:,} weights; "
+        f"{estimator.hidden_size} units{directions}{pooled}, {n_weights:,} weights; "
         f"{len(lengths):,} sequences of {lengths.min()}-{lengths.max()} steps, "
         f"{channels}; batches of {source.batch_size}, {optimizer}, "
         f"lr {estimator.lr:g}, schedule {estimator.lr_schedule}; on {samples.device}, "

@@ -1,0 +1,108 @@
+"""One answer a sequence: what the classifier and the regressor share."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from sklearn_rnn._base import BaseRecurrent
+from sklearn_rnn._params import Rule, a_subclass, one_of
+from sklearn_rnn.nn.encoder import ManyToOne
+from sklearn_rnn.nn.pooling import POOLINGS, Pooling
+
+
+class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecurrent):
+    """A network that pools its steps, and hands on the pooled vector."""
+
+    _network_kind = ManyToOne
+    _network_parameters = (*BaseRecurrent._network_parameters, "pooling")
+    _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
+        "pooling": one_of(POOLINGS) | a_subclass(Pooling),
+    }
+
+    def __init__(
+        self,
+        *,
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=True,
+        pooling="max",
+        dropout=0.3,
+        recurrent_dropout=0.2,
+        static_to="both",
+        embedding_size="auto",
+        min_frequency=1,
+        standardize=True,
+        lr=0.01,
+        max_epochs=100,
+        batch_size="auto",
+        max_batch_steps=131_072,
+        bptt_steps=None,
+        optimizer="adamw",
+        weight_decay=0.01,
+        lr_schedule="cosine",
+        gradient_clip=1.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        callbacks=None,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            cell=cell,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            static_to=static_to,
+            embedding_size=embedding_size,
+            min_frequency=min_frequency,
+            standardize=standardize,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            max_batch_steps=max_batch_steps,
+            bptt_steps=bptt_steps,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            lr_schedule=lr_schedule,
+            gradient_clip=gradient_clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.pooling = pooling
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the pooled embedding of each sequence, what the head reads.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units), float64
+            ``n_units`` is ``hidden_size``, twice that if bidirectional, three times more with
+            ``pooling="concat"``.
+        """
+        return self._forward(X, self._module.encoder).astype(np.float64)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.net_.module_.encoder.output_size
