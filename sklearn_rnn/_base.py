@@ -34,6 +34,7 @@ from sklearn_rnn._random import generator, spawn_seeds
 from sklearn_rnn._reader import SequenceReader
 from sklearn_rnn.data.batching import DeviceInputs
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
+from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
 from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.statistics import category_counts, channel_statistics
@@ -112,7 +113,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         return (*self._network_parameters, *_INPUT, "optimizer", "device")
 
     def _loss_factor(self, target: Any, numbers: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Return what the loss of each row is multiplied by, besides its sample weight."""
+        """Return what each loss, of a row or a step, is multiplied by besides its weight."""
         return np.ones(len(numbers))
 
     def __init__(
@@ -298,9 +299,9 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         if continued:
             net = deepcopy(self.net_)
         else:
-            numbers = samples.numbers[training.rows]
-            factor = self._loss_factor(samples.target, numbers, training.weight)
-            samples.target.fit(numbers, training.weight * factor)
+            numbers, weight = samples.entries_of(training)
+            factor = self._loss_factor(samples.target, numbers, weight)
+            samples.target.fit(numbers, weight * factor)
             net = self._new_net(samples, training, generator(model_seed))
             net.batch_order = generator(order_seed)
         source = self._source(samples, training, net.batch_order)
@@ -348,20 +349,26 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         """Read what a fit is made of; a row of weight 0 may have any y."""
         X_name, y_name = names
         inputs = self._read_X(X, X_name, reset=reset)
-        y = read_y(y, len(inputs), type(self).__name__, names)
         weight = read_weight(sample_weight, len(inputs))
-        if not weight.all():
-            y = y.copy()
-            y[weight == 0] = y[weight.argmax()]  # any y that is in use: these rows have no say
-        y = self._target_kind.check(y, y_name)
+        y = self._target_kind.check(self._read_y(y, inputs, weight, names, reset=reset), y_name)
         if target is None:
             target = self._target_kind.from_y(y)
         numbers = target.read(y, y_name)
         group = None if groups is None else read_groups(groups, len(inputs))
         if not splitting:  # groups have no say, nor may they keep equal rows apart
             group = None
-        rows = canonical_rows(inputs, numbers, weight, group)
+        rows = canonical_rows(inputs, numbers, weight, group, per_step=target.per_step)
         return Samples(inputs, numbers, group, rows, target, device)
+
+    def _read_y(
+        self, y: Any, inputs: Inputs, weight: np.ndarray, names: tuple[str, str], *, reset: bool
+    ) -> np.ndarray:
+        """Return y as an array, its entries unchecked but for their number."""
+        y = read_y(y, len(inputs), type(self).__name__, names)
+        if not weight.all():
+            y = y.copy()
+            y[weight == 0] = y[weight.argmax()]  # any y that is in use: these rows have no say
+        return y
 
     def _new_net(self, samples: Samples, training: TrainingRows, random: torch.Generator) -> Any:
         sequences, static = samples.inputs.sequences, samples.inputs.static
@@ -399,7 +406,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     def _source(
         self, samples: Samples, rows: TrainingRows, order: torch.Generator | None = None
     ) -> BatchSource:
-        factor = self._loss_factor(samples.target, samples.numbers[rows.rows], rows.weight)
+        factor = self._loss_factor(samples.target, *samples.entries_of(rows))
         batch_size = auto_batch_size(rows) if self.batch_size == "auto" else self.batch_size
         return samples.source(rows, factor, batch_size, self.max_batch_steps, order)
 
@@ -471,4 +478,4 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     def _forward(self, X: Any, part: torch.nn.Module) -> np.ndarray:
         """Run the network, or its encoder, over batches of like length, in the rows' order."""
         inputs = DeviceInputs(self._read_X(X, reset=False), self.net_.device)
-        return predict_in_batches(part, inputs)
+        return predict_in_batches(part, inputs, per_step=self._target_kind.per_step)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sklearn_rnn.data.inputs import Inputs
-from sklearn_rnn.data.ragged import Ragged
+from sklearn_rnn.data.ragged import Ragged, places_of
 
 POOL_BATCHES = 32
 """Training batches whose sequences are sorted by length together."""
@@ -110,6 +110,27 @@ class DeviceInputs:
             None if self._static_values is None else self._static_values.index_select(0, index),
             None if self._static_codes is None else self._static_codes.index_select(0, index),
         )
+
+    def gather_steps(self, rows: np.ndarray, *of_steps: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return entries of steps, laid end to end, as a batch has the steps.
+
+        Returns
+        -------
+        inside : Tensor of shape (batch, time), bool
+            False behind the end of a sequence.
+        entries : list of Tensor of shape (batch, time, ...)
+            What stands behind the end is that of the last step.
+        """
+        n_steps = max(int(self.lengths[rows].max()), 1)
+        index = torch.from_numpy(rows).to(self.device)
+        first, last, lengths = self._places.index_select(0, index).unbind(1)
+        time = self._time[:n_steps].t()
+        places = (time + first[:, None]).clamp_(max=last[:, None])
+        return time < lengths[:, None], [entries[places] for entries in of_steps]
+
+    def steps_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return the places of all steps of these samples, one sample after another."""
+        return places_of(self._offsets, rows)
 
 
 def _on_device(ragged: Ragged, device: torch.device | str) -> tuple[Tensor, Tensor | None]:

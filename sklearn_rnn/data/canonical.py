@@ -53,6 +53,8 @@ def canonical_rows(
     target: np.ndarray,
     weight: np.ndarray,
     group: np.ndarray | None = None,
+    *,
+    per_step: bool = False,
 ) -> TrainingRows:
     """Merge equal rows and order them by content.
 
@@ -62,18 +64,22 @@ def canonical_rows(
     Parameters
     ----------
     inputs : Inputs of n_samples
-    target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+    target : ndarray, one row a sample, or one row a step
         The encoded y.
     weight : ndarray of shape (n_samples,)
         Not negative; rows of weight 0 are left out.
     group : ndarray of shape (n_samples,), optional
         Rows of different groups are not merged.
+    per_step : bool, default=False
+        Whether the target has a row for each step.
     """
     kept = np.flatnonzero(weight > 0)
     x_hash = hash_sequences(inputs.sequences)[kept]
     if inputs.static is not None:
         x_hash = _mix(x_hash ^ hash_sequences(inputs.static)[kept])
-    row_hash = _mix(x_hash ^ _hash_columns(target)[kept])
+    of_steps = inputs.sequences.lengths if per_step else None
+    target_hash = _hash_columns(target) if of_steps is None else _hash_steps(target, of_steps)
+    row_hash = _mix(x_hash ^ target_hash[kept])
     if group is not None:
         row_hash = _mix(row_hash ^ _hash_columns(group)[kept])
     _, first, inverse = np.unique(row_hash, return_index=True, return_inverse=True)
@@ -107,6 +113,11 @@ def hash_sequences(sequences: Ragged) -> np.ndarray:
         hashed[rows] = 0
         hashed[rows[has_steps]] = np.add.reduceat(step_hash, starts[has_steps])
     return _mix(hashed ^ lengths.astype(np.uint64))
+
+
+def _hash_steps(array: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    columns = np.ascontiguousarray(array.reshape(len(array), -1).astype(np.float64))
+    return hash_sequences(Ragged.from_lengths(columns.view(np.float32), lengths))
 
 
 def _hash_columns(array: np.ndarray) -> np.ndarray:

@@ -87,13 +87,18 @@ class Ragged:
 
     def steps_of(self, rows: np.ndarray) -> np.ndarray:
         """Return the flat places of all steps of these samples, one sample after another."""
-        lengths = self.lengths[rows]
-        ends = np.cumsum(lengths)
-        shift = self.offsets[:-1][rows] - (ends - lengths)
-        return np.repeat(shift, lengths) + np.arange(ends[-1] if len(ends) else 0)
+        return places_of(self.offsets, rows)
 
     def row_chunks(self, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Yield the samples, or some of them, a few at a time: about 65,536 steps."""
         rows = np.arange(len(self)) if rows is None else rows
         chunk_of_row = np.cumsum(self.lengths[rows]) // _CHUNK
         yield from np.split(rows, np.flatnonzero(np.diff(chunk_of_row)) + 1)
+
+
+def places_of(offsets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the flat places of all steps of some samples, one sample after another."""
+    lengths = np.diff(offsets)[rows]
+    ends = np.cumsum(lengths)
+    shift = offsets[:-1][rows] - (ends - lengths)
+    return np.repeat(shift, lengths) + np.arange(ends[-1] if len(ends) else 0)

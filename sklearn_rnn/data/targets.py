@@ -26,6 +26,8 @@ _LARGEST = 1e100
 class Target(ABC):
     """How y is encoded for training and how outputs are decoded for the user."""
 
+    per_step: ClassVar[bool] = False
+    """Whether there is an entry for each step, all of them laid end to end."""
     loss: ClassVar[str]
     """Name of the loss in :mod:`sklearn_rnn.training.losses`."""
 
@@ -68,6 +70,10 @@ class Target(ABC):
     def strata(self, numbers: np.ndarray) -> np.ndarray | None:
         """Return the class a validation split should be stratified by, or None."""
         return None
+
+    def known(self, encoded: np.ndarray) -> np.ndarray:
+        """Return which entries are known; only a target of one entry a step has others."""
+        return np.ones(len(encoded), dtype=bool)
 
 
 class LabelError(ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from sklearn_rnn.data.batching import (
 )
 from sklearn_rnn.data.canonical import TrainingRows
 
-SkorchBatch = tuple[dict[str, Tensor], tuple[Tensor, Tensor]]
+SkorchBatch = tuple[dict[str, Tensor], tuple[Any, Tensor]]
 
 
 def auto_batch_size(rows: TrainingRows) -> int:
@@ -55,7 +56,7 @@ class BatchSource:
     ----------
     inputs : DeviceInputs
         All samples, training and held-out ones alike: they are stored once.
-    target : ndarray, one row a sample
+    target : ndarray, one row a sample, or a step where there are weights of steps
     weight : ndarray of shape (n_samples,)
         Weight of each sample in the loss.
     rows : ndarray of int
@@ -66,6 +67,8 @@ class BatchSource:
         Padded steps of a training batch beyond which it comes as :class:`Parts`.
     generator : torch.Generator, optional
         Source of the order. Without one, batches come in a fixed order and are large.
+    step_weight : ndarray of shape (n_steps,), optional
+        Weight of each step in the loss of its sample; 0 for one without a target.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class BatchSource:
         batch_size: int,
         max_steps: int,
         generator: Generator | None = None,
+        step_weight: np.ndarray | None = None,
     ) -> None:
         self.inputs = inputs
         self.rows = rows
@@ -85,6 +89,9 @@ class BatchSource:
         self.generator = generator
         self._target = torch.from_numpy(np.ascontiguousarray(target)).to(inputs.device)
         self._weight = torch.from_numpy(weight.astype(np.float32)).to(inputs.device)
+        self._step_weight: Tensor | None = None
+        if step_weight is not None:
+            self._step_weight = torch.from_numpy(step_weight.astype(np.float32)).to(inputs.device)
 
     def __len__(self) -> int:
         """Return the number of training batches an epoch."""
@@ -103,4 +110,8 @@ class BatchSource:
     def gather(self, rows: np.ndarray) -> SkorchBatch:
         """Return the batch of these samples."""
         index = torch.from_numpy(rows).to(self.inputs.device)
-        return self.inputs.gather(rows).tensors(), (self._target[index], self._weight[index])
+        batch = self.inputs.gather(rows).tensors()
+        if self._step_weight is None:
+            return batch, (self._target[index], self._weight[index])
+        inside, (target, weight) = self.inputs.gather_steps(rows, self._target, self._step_weight)
+        return batch, ((target, weight * inside), self._weight[index])

@@ -25,8 +25,12 @@ class ValidationScore(Callback):
     def on_batch_end(self, net: Any, batch: Any, training: bool, **kwargs: Any) -> None:
         """Keep a validation batch's outputs."""
         if not training:
-            self._outputs.append(kwargs["y_pred"].cpu().numpy())
-            self._encoded.append(batch[1][0].cpu().numpy())
+            outputs, encoded = kwargs["y_pred"], batch[1][0]
+            if self.target.per_step:  # of the steps that have a target
+                encoded, weight = encoded
+                outputs, encoded = outputs[weight > 0], encoded[weight > 0]
+            self._outputs.append(outputs.cpu().numpy())
+            self._encoded.append(encoded.cpu().numpy())
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Score them."""

@@ -22,7 +22,43 @@ class SquaredError(nn.Module):
         return functional.mse_loss(outputs, target, reduction="none").mean(dim=1)
 
 
+class StepCrossEntropy(nn.Module):
+    """Weighted cross-entropy of the steps of a sequence, added up.
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (batch, time, n_classes)
+    target : tuple of class indices (batch, time), -1 for none, and weights (batch, time)
+    """
+
+    def forward(self, outputs: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the loss of each sample, shape (batch,)."""
+        labels, weight = target
+        loss = functional.cross_entropy(
+            outputs.flatten(0, 1), labels.flatten(), ignore_index=-1, reduction="none"
+        )
+        return (loss.view_as(weight) * weight).sum(dim=1)
+
+
+class StepSquaredError(nn.Module):
+    """Weighted squared error of the steps of a sequence, averaged over outputs, added up.
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (batch, time, n_outputs)
+    target : tuple of numbers (batch, time, n_outputs), NaN for none, and weights (batch, time)
+    """
+
+    def forward(self, outputs: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the loss of each sample, shape (batch,)."""
+        numbers, weight = target
+        error = (outputs - numbers).nan_to_num(nan=0.0)
+        return (error.square().mean(dim=2) * weight).sum(dim=1)
+
+
 LOSSES: dict[str, type[nn.Module]] = {
     "cross_entropy": CrossEntropy,
     "squared_error": SquaredError,
+    "step_cross_entropy": StepCrossEntropy,
+    "step_squared_error": StepSquaredError,
 }

@@ -26,12 +26,14 @@ MIN_STEPS = 1 << 13
 Mapping = Callable[[Callable[[np.ndarray], np.ndarray], list[np.ndarray]], Iterable[np.ndarray]]
 
 
-def predict_in_batches(part: nn.Module, inputs: DeviceInputs) -> np.ndarray:
+def predict_in_batches(
+    part: nn.Module, inputs: DeviceInputs, *, per_step: bool = False
+) -> np.ndarray:
     """Run a network, or its encoder, over all samples.
 
     Returns
     -------
-    ndarray of shape (n_samples, n_outputs)
+    ndarray of shape (n_samples, n_outputs), or (n_steps, n_outputs) if the network answers per step
         In the order of the samples.
     """
     n_workers, max_steps = 1, PREDICTION_STEPS
@@ -42,7 +44,10 @@ def predict_in_batches(part: nn.Module, inputs: DeviceInputs) -> np.ndarray:
 
     def outputs_of(rows: np.ndarray) -> np.ndarray:
         with torch.inference_mode():  # which holds for the thread that asks for it
-            return part(**inputs.gather(rows).tensors()).cpu().numpy()
+            outputs = part(**inputs.gather(rows).tensors())
+            if per_step:  # (batch, time, n_outputs)
+                outputs = outputs[inputs.gather_steps(rows)[0]]
+            return outputs.cpu().numpy()
 
     result: np.ndarray | None = None
     with (
@@ -50,9 +55,11 @@ def predict_in_batches(part: nn.Module, inputs: DeviceInputs) -> np.ndarray:
         _mapping(min(n_workers, len(batches))) as mapping,
     ):
         for rows, outputs in zip(batches, mapping(outputs_of, batches), strict=True):
+            places = inputs.steps_of(rows) if per_step else rows
             if result is None:
-                result = np.empty((len(inputs), outputs.shape[1]), outputs.dtype)
-            result[rows] = outputs
+                n_rows = inputs.lengths.sum() if per_step else len(inputs)
+                result = np.empty((n_rows, outputs.shape[1]), outputs.dtype)
+            result[places] = outputs
     assert result is not None  # reading refuses an empty X
     return result
 

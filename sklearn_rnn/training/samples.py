@@ -24,7 +24,7 @@ class Samples:
     Attributes
     ----------
     inputs : Inputs of n_samples
-    numbers : ndarray, one row a sample
+    numbers : ndarray, one row a sample, or a step if the target is per step
         What ``target.read`` made of y.
     group : ndarray of shape (n_samples,) or None
     rows : TrainingRows
@@ -49,9 +49,17 @@ class Samples:
         group = self.rows.x_group
         if self.group is not None:
             group = _united(group, self.group[self.rows.rows])
-        strata = self.target.strata(self.numbers[self.rows.rows])
+        strata = self.target.strata(self.entries_of(self.rows)[0])
         held_out = holdout(fraction, seed, group, strata)
         return self.rows.take(~held_out), self.rows.take(held_out)
+
+    def entries_of(self, rows: TrainingRows) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of these rows, or of all their steps, and the weight of each."""
+        if not self.target.per_step:
+            return self.numbers[rows.rows], rows.weight
+        sequences = self.inputs.sequences
+        weight = np.repeat(rows.weight, sequences.lengths[rows.rows])
+        return self.numbers[sequences.steps_of(rows.rows)], weight
 
     def source(
         self,
@@ -66,15 +74,18 @@ class Samples:
         Parameters
         ----------
         rows : TrainingRows
-        factor : ndarray of shape (n_rows,)
-            What each row's loss is multiplied by besides its sample weight. Weights are scaled to
-            a mean of 1 over an epoch, so that the learning rate keeps its meaning.
+        factor : ndarray of shape (n_rows,), or one for each of their steps
+            What each loss is multiplied by besides the sample weight. Weights are scaled to a mean
+            of 1 over an epoch, so that the learning rate keeps its meaning.
         batch_size, max_steps : int
         order : torch.Generator or None
             Shuffles if given.
         """
         if self._on_device is None:
             self._on_device = DeviceInputs(self.inputs, self.device)
+        step_weight = None
+        if self.target.per_step:
+            step_weight, factor = self._step_weights(rows, factor), np.ones(len(rows.rows))
         weight_of_copy = rows.weight / rows.copies * factor
         weight = np.zeros(len(self.inputs))
         mean = np.average(weight_of_copy, weights=rows.copies)
@@ -87,7 +98,18 @@ class Samples:
             batch_size,
             max_steps,
             order,
+            step_weight,
         )
+
+    def _step_weights(self, rows: TrainingRows, factor: np.ndarray) -> np.ndarray:
+        """Return the weight of each step in the loss of its row; a row's sum is 1 in the mean."""
+        sequences = self.inputs.sequences
+        steps = sequences.steps_of(rows.rows)
+        of_steps = factor * self.target.known(self.numbers[steps])
+        weight = np.zeros(len(self.numbers))
+        of_rows = np.repeat(rows.copies, sequences.lengths[rows.rows])
+        weight[steps] = of_steps / (((of_steps * of_rows).sum() / rows.copies.sum()) or 1.0)
+        return weight
 
 
 def _united(a: np.ndarray, b: np.ndarray) -> np.ndarray:
