@@ -2,7 +2,14 @@
 
 from sklearn_rnn._classifier import RNNClassifier
 from sklearn_rnn._regressor import RNNRegressor
+from sklearn_rnn._step import StepClassifier, StepRegressor
 
-__all__ = ["RNNClassifier", "RNNRegressor", "__version__"]
+__all__ = [
+    "RNNClassifier",
+    "RNNRegressor",
+    "StepClassifier",
+    "StepRegressor",
+    "__version__",
+]
 
 __version__ = "0.1.0.dev0"

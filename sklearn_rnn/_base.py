@@ -477,5 +477,8 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
 
     def _forward(self, X: Any, part: torch.nn.Module) -> np.ndarray:
         """Run the network, or its encoder, over batches of like length, in the rows' order."""
-        inputs = DeviceInputs(self._read_X(X, reset=False), self.net_.device)
-        return predict_in_batches(part, inputs, per_step=self._target_kind.per_step)
+        return self._run(self._read_X(X, reset=False), part)
+
+    def _run(self, inputs: Inputs, part: torch.nn.Module) -> np.ndarray:
+        on_device = DeviceInputs(inputs, self.net_.device)
+        return predict_in_batches(part, on_device, per_step=self._target_kind.per_step)

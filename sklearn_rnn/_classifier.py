@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,16 +9,11 @@ from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 
+from sklearn_rnn._class_weight import CLASS_WEIGHT, class_factor
 from sklearn_rnn._many_to_one import BaseManyToOne
-from sklearn_rnn._params import Rule, none, one_of, that
+from sklearn_rnn._params import Rule
 from sklearn_rnn.data.targets import ClassTarget, LabelError
 from sklearn_rnn.training.callbacks import EarlyStopping
-
-
-def _are_weights(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(weight, Real) and 0 <= float(weight) < np.inf for weight in value.values()
-    )
 
 
 def _checked_classes(classes: Any) -> np.ndarray:
@@ -186,9 +180,7 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
     """
 
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseManyToOne._parameter_rules | {
-        "class_weight": one_of(["balanced"])
-        | that("a dict of classes and weights >= 0", _are_weights)
-        | none(),
+        "class_weight": CLASS_WEIGHT,
     }
 
     def __init__(
@@ -267,25 +259,7 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
     def _loss_factor(
         self, target: ClassTarget, numbers: np.ndarray, weight: np.ndarray
     ) -> np.ndarray:
-        if self.class_weight is None:
-            return np.ones(len(numbers))
-        if self.class_weight == "balanced":
-            counts = np.bincount(numbers, weights=weight, minlength=target.n_outputs)
-            return 1 / counts[numbers]
-        labels = target.classes.tolist()
-        unknown = [label for label in self.class_weight if label not in labels]
-        if unknown:
-            raise ValueError(
-                f"The 'class_weight' parameter of {type(self).__name__} names {unknown[0]!r}, "
-                f"which is not among the classes {labels}."
-            )
-        factors = np.array([float(self.class_weight.get(label, 1.0)) for label in labels])
-        if not factors.any():
-            raise ValueError(
-                f"The 'class_weight' parameter of {type(self).__name__} must be a dict of classes "
-                f"and weights that are not all 0. Got {self.class_weight!r} instead."
-            )
-        return factors[numbers]
+        return class_factor(self.class_weight, target, numbers, weight, type(self).__name__)
 
     def partial_fit(
         self,

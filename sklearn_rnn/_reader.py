@@ -27,6 +27,8 @@ class SequenceReader:
 
     n_features_in_: int
     _fitted_form: str  # "table", "frame" (with list columns) or "sequences"
+    _rows_are_steps = False
+    """Whether each row of a table is a sequence of one step, its columns the channels."""
     _schema: Schema
     """What was read in ``fit``: names, kinds and categories of list columns and of the others."""
 
@@ -109,7 +111,8 @@ class SequenceReader:
                 ensure_all_finite=False,
             )
         table = checked_numbers(np.asarray(X), name)
-        sequences = Ragged.from_rectangular(table[:, :, None])
+        cube = table[:, None] if self._rows_are_steps else table[:, :, None]
+        sequences = Ragged.from_rectangular(cube)
         check_sequences(sequences, name)
         return sequences
 

@@ -9,13 +9,13 @@ import pandas as pd
 import pyarrow as pa
 
 from sklearn_rnn.data.leaves import is_list
-from sklearn_rnn.data.reading import as_array
+from sklearn_rnn.data.reading import as_array, is_sequence
 
 
 def read_step_y(
     y: Any, lengths: np.ndarray, owner: str, names: tuple[str, str] = ("X", "y")
-) -> tuple[np.ndarray, bool]:
-    """Return the entries of all steps, unchecked, and whether y was one array of equal lengths.
+) -> tuple[np.ndarray, str]:
+    """Return the entries of all steps, unchecked, and the form of y.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ def read_step_y(
     Returns
     -------
     entries : ndarray of shape (n_steps,) or (n_steps, n_outputs)
-    is_rectangular : bool
+    form : {"flat", "rectangular", "ragged"}
+        "flat" is one entry a sequence, for sequences of one step.
 
     Raises
     ------
@@ -48,10 +49,12 @@ def read_step_y(
             "Found input variables with inconsistent numbers of samples: "
             f"{X_name} has {len(lengths)} sequence(s), {y_name} has {len(y)}."
         )
-    if isinstance(y, np.ndarray) and y.ndim > 1:
-        if y.dtype.kind == "O" or y.dtype.kind in "fiubUTMm":
-            _check_lengths(np.full(len(y), y.shape[1]), lengths, names)
-        return y.reshape(-1, *y.shape[2:]), True
+    if is_flat(y):
+        _check_lengths(np.ones(len(y), np.int64), lengths, names)
+        return as_array(y, y_name), "flat"
+    if isinstance(y, np.ndarray):
+        _check_lengths(np.full(len(y), y.shape[1]), lengths, names)
+        return y.reshape(-1, *y.shape[2:]), "rectangular"
     rows = [_row(row, f"Row {i} of {y_name}") for i, row in enumerate(y)]
     _check_lengths(np.fromiter(map(len, rows), np.int64, len(rows)), lengths, names)
     widths = [row.shape[1:] for row in rows]
@@ -63,7 +66,15 @@ def read_step_y(
         )
     if any(row.dtype == object for row in rows):
         rows = [row.astype(object) for row in rows]
-    return np.concatenate(rows), False
+    return np.concatenate(rows), "ragged"
+
+
+def is_flat(y: Any) -> bool:
+    """Return whether y has one entry a sequence, which stands for sequences of one step."""
+    y = _rows_of(y) if y is not None else ()
+    if isinstance(y, np.ndarray):
+        return y.ndim == 1
+    return len(y) > 0 and not any(is_sequence(row) for row in y)
 
 
 def _rows_of(y: Any) -> Any:
@@ -77,7 +88,7 @@ def _rows_of(y: Any) -> Any:
     if isinstance(y, list | tuple):
         return y
     array = as_array(y, "y")
-    return list(array) if array.ndim == 1 else array
+    return list(array) if array.ndim == 1 and array.dtype == object else array
 
 
 def _row(row: Any, place: str) -> np.ndarray:

@@ -102,3 +102,12 @@ def places_of(offsets: np.ndarray, rows: np.ndarray) -> np.ndarray:
     ends = np.cumsum(lengths)
     shift = offsets[:-1][rows] - (ends - lengths)
     return np.repeat(shift, lengths) + np.arange(ends[-1] if len(ends) else 0)
+
+
+def split_at(flat: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Cut what is laid end to end into a 1-D object array of one array a sample."""
+    cut = np.empty(len(lengths), dtype=object)
+    ends = np.cumsum(lengths).tolist()
+    for row, (begin, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        cut[row] = flat[begin:end]
+    return cut

@@ -226,9 +226,12 @@ class ManyToMany(Network):
     """One vector of outputs a step."""
 
     def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
-        """Return a Tensor of shape (batch, time, n_outputs) for what the encoder takes."""
-        outputs = self.head(self.dropout(self.encoder(values, lengths, **others)))
-        return outputs.transpose(0, 1)
+        """Return a Tensor of shape (batch, time, n_outputs) for what the encoder takes.
+
+        Time ends with the longest sequence.
+        """
+        read = self.encoder(values, lengths, **others)[: max(int(lengths.max()), 1)]
+        return self.head(self.dropout(read)).transpose(0, 1)
 
     @staticmethod
     def make_encoder(
