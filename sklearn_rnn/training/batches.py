@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from sklearn_rnn.data.batching import (
+    Batch,
     DeviceInputs,
     cut_to_steps,
     ordered_batches,
@@ -16,6 +17,7 @@ from sklearn_rnn.data.batching import (
 )
 from sklearn_rnn.data.canonical import TrainingRows
 
+Augment = Callable[[Batch, Generator], Batch]
 SkorchBatch = tuple[dict[str, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -65,7 +67,10 @@ class BatchSource:
     max_steps : int
         Padded steps of a training batch beyond which it comes as :class:`Parts`.
     generator : torch.Generator, optional
-        Source of the order. Without one, batches come in a fixed order and are large.
+        Source of the order, and of what ``augment`` draws. Without one, batches come in a fixed
+        order, large and as they are.
+    augment : callable, optional
+        Changes each training batch.
     """
 
     def __init__(
@@ -77,12 +82,14 @@ class BatchSource:
         batch_size: int,
         max_steps: int,
         generator: Generator | None = None,
+        augment: Augment | None = None,
     ) -> None:
         self.inputs = inputs
         self.rows = rows
         self.batch_size = batch_size
         self.max_steps = max_steps
         self.generator = generator
+        self.augment = augment
         self._target = torch.from_numpy(np.ascontiguousarray(target)).to(inputs.device)
         self._weight = torch.from_numpy(weight.astype(np.float32)).to(inputs.device)
 
@@ -103,4 +110,7 @@ class BatchSource:
     def gather(self, rows: np.ndarray) -> SkorchBatch:
         """Return the batch of these samples."""
         index = torch.from_numpy(rows).to(self.inputs.device)
-        return self.inputs.gather(rows).tensors(), (self._target[index], self._weight[index])
+        batch = self.inputs.gather(rows)
+        if self.augment is not None and self.generator is not None:
+            batch = self.augment(batch, self.generator)
+        return batch.tensors(), (self._target[index], self._weight[index])

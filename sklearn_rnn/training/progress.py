@@ -28,6 +28,7 @@ def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: Ne
         name if isinstance(name, str) else name.__name__
         for name in (estimator.cell, estimator.pooling, estimator.optimizer)
     )
+    augmentation = f", augmentation {estimator.augmentation}" if estimator.augmentation else ""
     directions = ", both directions" if estimator.bidirectional else ""
     n_weights = sum(p.numel() for p in net.module_.parameters())
     return (
@@ -35,8 +36,8 @@ def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: Ne
         f"{estimator.hidden_size} units{directions}, {pooling} pooling, {n_weights:,} weights; "
         f"{len(lengths):,} sequences of {lengths.min()}-{lengths.max()} steps, "
         f"{channels}; batches of {source.batch_size}, {optimizer}, "
-        f"lr {estimator.lr:g}, schedule {estimator.lr_schedule}; on {samples.device}, "
-        f"random_state={estimator.random_state}"
+        f"lr {estimator.lr:g}, schedule {estimator.lr_schedule}{augmentation}; "
+        f"on {samples.device}, random_state={estimator.random_state}"
     )
 
 
