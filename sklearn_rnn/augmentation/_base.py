@@ -154,7 +154,8 @@ def _check(augmentation: Augmentation, given: tuple, result: Any) -> None:
         wanted, got = _in_words(before, n_steps), _in_words(after)
         if wanted != got:
             raise ValueError(
-                f"apply of {augmentation!r} must return as {name} {wanted}. Got {got} instead."
+                f"The {name} that apply of {augmentation!r} returns must be {wanted}. "
+                f"Got {got} instead."
             )
     lengths, new = given[2], result[2]
     wrong = (new < lengths.clamp(max=1)) | (new > n_steps * lengths.clamp(max=1))
