@@ -32,18 +32,19 @@ from sklearn_rnn._params import (
 )
 from sklearn_rnn._random import generator, spawn_seeds
 from sklearn_rnn._reader import SequenceReader
+from sklearn_rnn.augmentation._base import Channels, augmenting
 from sklearn_rnn.data.batching import DeviceInputs
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
 from sklearn_rnn.data.ragged import Ragged
-from sklearn_rnn.data.statistics import category_counts, channel_statistics
+from sklearn_rnn.data.statistics import ChannelStatistics, category_counts, channel_statistics
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.cells import CELLS, Cell
 from sklearn_rnn.nn.encoder import Network
 from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput, NumericInput
 from sklearn_rnn.nn.static import PLACES
-from sklearn_rnn.training.batches import BatchSource, auto_batch_size
+from sklearn_rnn.training.batches import Augment, BatchSource, auto_batch_size
 from sklearn_rnn.training.callbacks import EarlyStopping, are_callbacks, fit_callbacks
 from sklearn_rnn.training.net import make_net, train
 from sklearn_rnn.training.prediction import predict_in_batches
@@ -104,6 +105,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
 
     _target_kind: ClassVar[type[Target]]
     _network_kind: ClassVar[type[Network]]
+    augmentation: Any = None
     _network_parameters: ClassVar[tuple[str, ...]] = _NETWORK
     """Names of the parameters that the network is built from."""
 
@@ -304,7 +306,8 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             samples.target.fit(numbers, weight * factor)
             net = self._new_net(samples, training, generator(model_seed))
             net.batch_order = generator(order_seed)
-        source = self._source(samples, training, net.batch_order)
+        augment = augmenting(self.augmentation, net.channels.to(samples.device))
+        source = self._source(samples, training, net.batch_order, augment)
         validation = None if held_out is None else self._source(samples, held_out)
         if X_val is not None or y_val is not None:
             validation = self._validation_source(X_val, y_val, samples)
@@ -372,24 +375,37 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
 
     def _new_net(self, samples: Samples, training: TrainingRows, random: torch.Generator) -> Any:
         sequences, static = samples.inputs.sequences, samples.inputs.static
+        statistics = channel_statistics(sequences, training, "Channel")
+        part = self._input_part(sequences, training, statistics, random)
+        static_part = None
+        if static is not None:
+            of_static = channel_statistics(static, training, "Static column")
+            static_part = self._input_part(static, training, of_static, random)
         module = self._network_kind.build(
-            self._input_part(sequences, training, random, "Channel"),
-            None if static is None else self._input_part(static, training, random, "Static column"),
+            part,
+            static_part,
             torch.from_numpy(samples.target.initial_outputs),
             generator=random,
             **{name: getattr(self, name) for name in self._network_parameters},
         )
-        return make_net(
+        net = make_net(
             module,
             samples.target.loss,
             optimizer=self.optimizer,
             device=samples.device,
         )
+        net.channels = Channels(  # for augmentations, which later fits may have other ones of
+            *(torch.from_numpy(x).to(torch.float32) for x in (statistics.mean, statistics.std))
+        )
+        return net
 
     def _input_part(
-        self, values: Ragged, training: TrainingRows, random: torch.Generator, what: str
+        self,
+        values: Ragged,
+        training: TrainingRows,
+        statistics: ChannelStatistics,
+        random: torch.Generator,
     ) -> MixedInput:
-        statistics = channel_statistics(values, training, what)
         if not self.standardize:
             statistics = statistics.unscaled()
         numeric = (statistics.mean, statistics.scale, statistics.has_missing)
@@ -404,11 +420,15 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         )
 
     def _source(
-        self, samples: Samples, rows: TrainingRows, order: torch.Generator | None = None
+        self,
+        samples: Samples,
+        rows: TrainingRows,
+        random: torch.Generator | None = None,
+        augment: Augment | None = None,
     ) -> BatchSource:
         factor = self._loss_factor(samples.target, *samples.entries_of(rows))
         batch_size = auto_batch_size(rows) if self.batch_size == "auto" else self.batch_size
-        return samples.source(rows, factor, batch_size, self.max_batch_steps, order)
+        return samples.source(rows, factor, batch_size, self.max_batch_steps, random, augment)
 
     def _validation_source(self, X_val: Any, y_val: Any, samples: Samples) -> BatchSource:
         if X_val is None or y_val is None:

@@ -62,6 +62,10 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
     min_frequency : int, default=1
         Tokens and categories met less often in training count as unknown, as do those first met in
         prediction.
+    augmentation : Augmentation, list of them or None, default=None
+        Random changes to the training sequences, drawn anew at each update, in the order of the
+        list: :mod:`sklearn_rnn.augmentation` has them. Validation data and predictions are not
+        touched.
     standardize : bool, default=True
         Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
     lr : float, default=0.01
@@ -196,6 +200,7 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
         static_to="both",
         embedding_size="auto",
         min_frequency=1,
+        augmentation=None,
         standardize=True,
         lr=0.01,
         max_epochs=100,
@@ -228,6 +233,7 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
             static_to=static_to,
             embedding_size=embedding_size,
             min_frequency=min_frequency,
+            augmentation=augmentation,
             standardize=standardize,
             lr=lr,
             max_epochs=max_epochs,

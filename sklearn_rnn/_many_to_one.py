@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from sklearn_rnn._base import BaseRecurrent
-from sklearn_rnn._params import Rule, a_subclass, one_of
+from sklearn_rnn._params import Rule, a_subclass, an_instance, none, one_of, that
+from sklearn_rnn.augmentation._base import Augmentation, are_augmentations
 from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
 
@@ -21,6 +22,9 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
     _network_parameters = (*BaseRecurrent._network_parameters, "pooling")
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
         "pooling": one_of(POOLINGS) | a_subclass(Pooling),
+        "augmentation": an_instance(Augmentation, "an Augmentation")
+        | that("a list of them", are_augmentations)
+        | none(),
     }
 
     def __init__(
@@ -36,6 +40,7 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
         static_to="both",
         embedding_size="auto",
         min_frequency=1,
+        augmentation=None,
         standardize=True,
         lr=0.01,
         max_epochs=100,
@@ -87,6 +92,7 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
             verbose=verbose,
         )
         self.pooling = pooling
+        self.augmentation = augmentation
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the pooled embedding of each sequence, what the head reads.

@@ -53,6 +53,10 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
     min_frequency : int, default=1
         Tokens and categories met less often in training count as unknown, as do those first met in
         prediction.
+    augmentation : Augmentation, list of them or None, default=None
+        Random changes to the training sequences, drawn anew at each update, in the order of the
+        list: :mod:`sklearn_rnn.augmentation` has them. Validation data and predictions are not
+        touched.
     standardize : bool, default=True
         Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
     lr : float, default=0.01

@@ -2,13 +2,16 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_rnn import RNNClassifier, RNNRegressor
+from sklearn_rnn import RNNClassifier, RNNRegressor, StepClassifier, StepRegressor
 
 # The checks ask whether an estimator learns and keeps to the rules, not how well it does; a smaller
 # network and fewer epochs keep the suite at two minutes.
 QUICK = {"hidden_size": 32, "max_epochs": 60, "lr": 0.01, "device": "cpu"}
 
 
-@parametrize_with_checks([RNNClassifier(**QUICK), RNNRegressor(**QUICK)])
+ESTIMATORS = (RNNClassifier, RNNRegressor, StepClassifier, StepRegressor)
+
+
+@parametrize_with_checks([estimator(**QUICK) for estimator in ESTIMATORS])
 def test_scikit_learn_check(estimator, check):
     check(estimator)

@@ -95,6 +95,8 @@ def _row(row: Any, place: str) -> np.ndarray:
     if row is None or isinstance(row, str | bytes):
         raise TypeError(f"{place} must hold one entry a step. Got {row!r} instead.")
     array = as_array(row, place)
+    if array.dtype.kind == "U" and not isinstance(row, np.ndarray):
+        array = np.asarray(row, dtype=object)  # or a missing label would be the text "nan"
     if array.ndim == 0:
         raise TypeError(
             f"{place} must hold one entry a step. Got the single value {row!r} instead; for one "

@@ -22,11 +22,14 @@ class ChannelStatistics:
         Over the steps that are not missing; scale is 1 for a constant channel.
     has_missing : ndarray of shape (n_channels,), bool
         Whether any training step lacks the number.
+    std : ndarray of shape (n_channels,), float64
+        Standard deviation; 0 for a constant channel.
     """
 
     mean: np.ndarray
     scale: np.ndarray
     has_missing: np.ndarray
+    std: np.ndarray
 
     def unscaled(self) -> ChannelStatistics:
         """Return mean 0 and scale 1: the numbers are left as they are."""
@@ -59,10 +62,11 @@ def channel_statistics(
         if has_missing.any():
             np.nan_to_num(values, copy=False)
         squares += weight @ np.square(values, out=values)
-    scale = np.sqrt(squares / np.where(count > 0, count, 1.0))
-    scale = np.where(scale <= 1e-12 * np.abs(mean), 1.0, scale)  # constant but for rounding
+    std = np.sqrt(squares / np.where(count > 0, count, 1.0))
+    std = np.where(std <= 1e-12 * np.abs(mean), 0.0, std)  # constant but for rounding
+    scale = np.where(std == 0, 1.0, std)
     _warn_of_lost_digits(mean, scale, what)
-    return ChannelStatistics(mean, scale, has_missing)
+    return ChannelStatistics(mean, scale, has_missing, std)
 
 
 def category_counts(sequences: Ragged, training: TrainingRows) -> list[np.ndarray]:

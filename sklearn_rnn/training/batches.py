@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from sklearn_rnn.data.batching import (
+    Batch,
     DeviceInputs,
     cut_to_steps,
     ordered_batches,
@@ -17,6 +18,7 @@ from sklearn_rnn.data.batching import (
 )
 from sklearn_rnn.data.canonical import TrainingRows
 
+Augment = Callable[[Batch, Generator], Batch]
 SkorchBatch = tuple[dict[str, Tensor], tuple[Any, Tensor]]
 
 
@@ -66,7 +68,10 @@ class BatchSource:
     max_steps : int
         Padded steps of a training batch beyond which it comes as :class:`Parts`.
     generator : torch.Generator, optional
-        Source of the order. Without one, batches come in a fixed order and are large.
+        Source of the order, and of what ``augment`` draws. Without one, batches come in a fixed
+        order, large and as they are.
+    augment : callable, optional
+        Changes each training batch.
     step_weight : ndarray of shape (n_steps,), optional
         Weight of each step in the loss of its sample; 0 for one without a target.
     """
@@ -80,6 +85,7 @@ class BatchSource:
         batch_size: int,
         max_steps: int,
         generator: Generator | None = None,
+        augment: Augment | None = None,
         step_weight: np.ndarray | None = None,
     ) -> None:
         self.inputs = inputs
@@ -87,6 +93,7 @@ class BatchSource:
         self.batch_size = batch_size
         self.max_steps = max_steps
         self.generator = generator
+        self.augment = augment
         self._target = torch.from_numpy(np.ascontiguousarray(target)).to(inputs.device)
         self._weight = torch.from_numpy(weight.astype(np.float32)).to(inputs.device)
         self._step_weight: Tensor | None = None
@@ -110,8 +117,10 @@ class BatchSource:
     def gather(self, rows: np.ndarray) -> SkorchBatch:
         """Return the batch of these samples."""
         index = torch.from_numpy(rows).to(self.inputs.device)
-        batch = self.inputs.gather(rows).tensors()
+        batch = self.inputs.gather(rows)
+        if self.augment is not None and self.generator is not None:
+            batch = self.augment(batch, self.generator)
         if self._step_weight is None:
-            return batch, (self._target[index], self._weight[index])
+            return batch.tensors(), (self._target[index], self._weight[index])
         inside, (target, weight) = self.inputs.gather_steps(rows, self._target, self._step_weight)
-        return batch, ((target, weight * inside), self._weight[index])
+        return batch.tensors(), ((target, weight * inside), self._weight[index])

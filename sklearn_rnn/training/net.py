@@ -70,7 +70,7 @@ class RecurrentNet(NeuralNet):
             loss.backward()
             outputs.append(y_pred.detach())
             total = total + loss.detach()
-        return {"loss": total, "y_pred": outputs[0] if len(outputs) == 1 else torch.cat(outputs)}
+        return {"loss": total, "y_pred": torch.cat([part.flatten(0, -2) for part in outputs])}
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
         """Return the module's outputs; x is on the device already."""

@@ -29,6 +29,7 @@ def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: Ne
         for name in (estimator.cell, getattr(estimator, "pooling", ""), estimator.optimizer)
     )
     pooled = f", {pooling} pooling" if pooling else ""
+    augmentation = f", augmentation {estimator.augmentation}" if estimator.augmentation else ""
     directions = ", both directions" if estimator.bidirectional else ""
     n_weights = sum(p.numel() for p in net.module_.parameters())
     return (
@@ -36,8 +37,8 @@ def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: Ne
         f"{estimator.hidden_size} units{directions}{pooled}, {n_weights:,} weights; "
         f"{len(lengths):,} sequences of {lengths.min()}-{lengths.max()} steps, "
         f"{channels}; batches of {source.batch_size}, {optimizer}, "
-        f"lr {estimator.lr:g}, schedule {estimator.lr_schedule}; on {samples.device}, "
-        f"random_state={estimator.random_state}"
+        f"lr {estimator.lr:g}, schedule {estimator.lr_schedule}{augmentation}; "
+        f"on {samples.device}, random_state={estimator.random_state}"
     )
 
 

@@ -13,7 +13,7 @@ from sklearn_rnn.data.batching import DeviceInputs
 from sklearn_rnn.data.canonical import TrainingRows
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.targets import Target
-from sklearn_rnn.training.batches import BatchSource
+from sklearn_rnn.training.batches import Augment, BatchSource
 from sklearn_rnn.training.validation import holdout
 
 
@@ -67,7 +67,8 @@ class Samples:
         factor: np.ndarray,
         batch_size: int,
         max_steps: int,
-        order: torch.Generator | None,
+        random: torch.Generator | None,
+        augment: Augment | None,
     ) -> BatchSource:
         """Return batches of these rows.
 
@@ -78,8 +79,10 @@ class Samples:
             What each loss is multiplied by besides the sample weight. Weights are scaled to a mean
             of 1 over an epoch, so that the learning rate keeps its meaning.
         batch_size, max_steps : int
-        order : torch.Generator or None
+        random : torch.Generator or None
             Shuffles if given.
+        augment : callable or None
+            Changes each batch if rows are shuffled.
         """
         if self._on_device is None:
             self._on_device = DeviceInputs(self.inputs, self.device)
@@ -97,7 +100,8 @@ class Samples:
             np.repeat(rows.rows, rows.copies),
             batch_size,
             max_steps,
-            order,
+            random,
+            augment,
             step_weight,
         )
 
