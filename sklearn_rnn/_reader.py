@@ -29,12 +29,14 @@ class SequenceReader:
     _fitted_form: str  # "table", "frame" (with list columns) or "sequences"
     _rows_are_steps = False
     """Whether each row of a table is a sequence of one step, its columns the channels."""
+    _column_names: list[Any]
+    """Of the frame, also where they are no texts."""
     _schema: Schema
     """What was read in ``fit``: names, kinds and categories of list columns and of the others."""
 
     def _read_X(self, X: Any, name: str = "X", *, reset: bool) -> Inputs:
         """Read X of any form; with reset remember its form, else compare with it."""
-        X = as_columns(X, name)
+        X = as_columns(X, name, expected=not reset and self._fitted_form == "frame")
         if isinstance(X, Columns):
             form = "sequences" if X.names is None else "frame"
             X = self._matched(X, name, reset=reset)
@@ -56,6 +58,7 @@ class SequenceReader:
         if reset:
             self._fitted_form = form
             self._schema = schema
+            self._column_names = list(X.names) if form == "frame" else []
             if form == "sequences":
                 self.n_features_in_ = sequences.n_channels + sequences.n_categorical
                 self.__dict__.pop("feature_names_in_", None)
@@ -97,11 +100,6 @@ class SequenceReader:
 
     def _read_table(self, X: Any, name: str, *, reset: bool) -> Ragged:
         """Read one channel from a 2-D array or a frame of single numbers."""
-        if not reset and self._fitted_form == "frame" and hasattr(X, "columns"):
-            raise ValueError(
-                f"{name} is a frame without list columns, but {type(self).__name__} was fitted on "
-                f"one of {self.n_features_in_}. Pass sequences of {self._n_channels} channel(s)."
-            )
         if reset or self._fitted_form == "table":
             X = validate_data(
                 self,
@@ -118,11 +116,13 @@ class SequenceReader:
 
     def _matched(self, X: Columns, name: str, *, reset: bool) -> Columns:
         """Return the columns in the order of ``fit``; scikit-learn refuses other columns."""
-        known = list(getattr(self, "feature_names_in_", ()))
-        if X.names is None or not (reset or known or self._fitted_form == "frame"):
+        if X.names is None:
             return X
-        if not reset and len(known) == len(X.names) and set(known) == set(X.names):
-            return X.select(known)
+        if not reset:
+            if not self._column_names and not hasattr(self, "feature_names_in_"):
+                return X
+            if set(X.names) == set(self._column_names):
+                return X.select(self._column_names)
         names: Any = X.names
         stand_in = pd.DataFrame(columns=pd.Index(names, dtype=object))
         validate_data(self, stand_in, reset=reset, skip_check_array=True)

@@ -10,6 +10,7 @@ the fitted model.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,8 +78,11 @@ def canonical_rows(
     x_hash = hash_sequences(inputs.sequences)[kept]
     if inputs.static is not None:
         x_hash = _mix(x_hash ^ hash_sequences(inputs.static)[kept])
-    of_steps = inputs.sequences.lengths if per_step else None
-    target_hash = _hash_columns(target) if of_steps is None else _hash_steps(target, of_steps)
+    if per_step:
+        columns = _words(target)
+        target_hash = _hash_steps(inputs.sequences, lambda steps: columns[steps].T)
+    else:
+        target_hash = _hash_columns(target)
     row_hash = _mix(x_hash ^ target_hash[kept])
     if group is not None:
         row_hash = _mix(row_hash ^ _hash_columns(group)[kept])
@@ -95,37 +99,47 @@ def hash_sequences(sequences: Ragged) -> np.ndarray:
 
     All in numpy, some rows and one channel at a time, so that little extra memory is taken.
     """
+
+    def words(steps: slice) -> Iterator[np.ndarray]:
+        for channel in range(sequences.n_channels):
+            numbers = sequences.values[steps, channel] + np.float32(0)  # no minus zero
+            numbers[np.isnan(numbers)] = np.nan  # which has many bit patterns
+            yield numbers.view(np.uint32).astype(np.uint64)
+        for channel, vocabulary in enumerate(sequences.vocabularies):
+            yield vocabulary.hashes[sequences.codes[steps, channel]]
+
+    return _hash_steps(sequences, words)
+
+
+def _hash_steps(sequences: Ragged, words: Callable[[slice], Iterable[np.ndarray]]) -> np.ndarray:
+    """Hash what words returns for a range of steps, an array of uint64 a channel."""
     lengths = sequences.lengths
-    hashed = np.empty(len(sequences), dtype=np.uint64)
+    hashed = np.zeros(len(sequences), dtype=np.uint64)
     for rows in sequences.row_chunks():
         begin, end = sequences.offsets[rows[0]], sequences.offsets[rows[-1] + 1]
         starts = sequences.offsets[rows] - begin
         place = np.arange(end - begin, dtype=np.uint64)
         place -= np.repeat(starts.astype(np.uint64), lengths[rows])
         step_hash = _mix(place + np.uint64(1))
-        for channel in range(sequences.n_channels):
-            numbers = np.ascontiguousarray(sequences.values[begin:end, channel]).view(np.uint32)
-            step_hash = _mix(step_hash ^ numbers.astype(np.uint64))
-        for channel, vocabulary in enumerate(sequences.vocabularies):
-            categories = vocabulary.hashes[sequences.codes[begin:end, channel]]
-            step_hash = _mix(step_hash ^ categories)
+        for word in words(slice(begin, end)):
+            step_hash = _mix(step_hash ^ word)
         has_steps = lengths[rows] > 0
-        hashed[rows] = 0
         hashed[rows[has_steps]] = np.add.reduceat(step_hash, starts[has_steps])
     return _mix(hashed ^ lengths.astype(np.uint64))
 
 
-def _hash_steps(array: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    columns = np.ascontiguousarray(array.reshape(len(array), -1).astype(np.float64))
-    return hash_sequences(Ragged.from_lengths(columns.view(np.float32), lengths))
-
-
 def _hash_columns(array: np.ndarray) -> np.ndarray:
-    columns = np.ascontiguousarray(array.reshape(len(array), -1).astype(np.float64))
     hashed = np.zeros(len(array), dtype=np.uint64)
-    for column in columns.view(np.uint64).T:
+    for column in _words(array).T:
         hashed = _mix(hashed ^ column)
     return hashed
+
+
+def _words(array: np.ndarray) -> np.ndarray:
+    """Return numbers, one row an entry, as 64-bit words; equal numbers are equal words."""
+    numbers = np.ascontiguousarray(array.reshape(len(array), -1).astype(np.float64)) + 0.0
+    numbers[np.isnan(numbers)] = np.nan
+    return numbers.view(np.uint64)
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ objects, but for arrays of numbers, which are read row by row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from sklearn_rnn.data.cells import as_arrow, kind_of_cells
 from sklearn_rnn.data.inputs import Feature, Inputs, Schema, assemble
-from sklearn_rnn.data.leaves import Arrays, Categories, Leaf, Place, is_category, is_list, leaves_of
+from sklearn_rnn.data.leaves import (
+    Arrays,
+    Categories,
+    Leaf,
+    Missing,
+    Place,
+    is_category,
+    is_list,
+    leaves_of,
+)
 from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.reading import (
     check_not_empty,
@@ -29,7 +38,8 @@ from sklearn_rnn.data.reading import (
     is_sequence,
     read_list,
 )
-from sklearn_rnn.data.text import is_text, read_texts
+from sklearn_rnn.data.tables import check_not_lazy
+from sklearn_rnn.data.text import read_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +77,11 @@ class Columns:
         return Place(name if self.names is None else f"column {self.names[i]!r} of {name}", (i,))
 
 
-def as_columns(X: Any, name: str = "X") -> Any:
+def as_columns(X: Any, name: str = "X", *, expected: bool = False) -> Any:
     """Return X as :class:`Columns` if it is text, a list column, or a frame with list columns.
 
     Other frames are returned as they are, or as a pyarrow Table where numpy does not know them;
-    so is all else.
+    so is all else. With ``expected``, since ``fit`` had list columns, every frame becomes columns.
 
     Raises
     ------
@@ -81,28 +91,42 @@ def as_columns(X: Any, name: str = "X") -> Any:
         If a column of pandas mixes types.
     """
     if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2:
-        if any(_holds_sequences(column) for column in X.T):
+        if expected or any(_holds_sequences(column) for column in X.T):
             X = pd.DataFrame(X)  # what ColumnTransformer makes of columns side by side
     if isinstance(X, list | tuple | np.ndarray):
         return _texts_alone(X)
     if isinstance(X, pd.Series):
         return _column_alone(_of_pandas(X), X)
     if isinstance(X, pd.DataFrame):
-        if all(dtype.kind != "O" for dtype in X.dtypes):  # numbers and times, however many columns
-            return X
+        if not expected and all(dtype.kind != "O" for dtype in X.dtypes):
+            return X  # numbers and times, however many columns
         columns = [_of_pandas(X.iloc[:, i]) for i in range(X.shape[1])]
-        return _columns_of_frame(X, list(X.columns), columns, name)
+        return _columns_of_frame(X, list(X.columns), columns, name, expected)
+    check_not_lazy(X, name)
     if not hasattr(X, "__arrow_c_stream__") and not hasattr(X, "__arrow_c_array__"):
         return X
-    array = pa.chunked_array(X)
+    array = _through_arrow(X, name)
     if not types.is_struct(array.type):
         return _column_alone(array, X)
-    return _columns_of_frame(X, [field.name for field in array.type], array.flatten(), name)
+    names = [field.name for field in array.type]
+    return _columns_of_frame(X, names, array.flatten(), name, expected)
 
 
-def _columns_of_frame(X: Any, names: list[Any], columns: list[Any], name: str) -> Any:
+def _through_arrow(X: Any, name: str) -> pa.ChunkedArray:
+    try:
+        return pa.chunked_array(X)
+    except pa.ArrowException as error:
+        held = getattr(X, "schema", None) or getattr(X, "dtype", type(X).__name__)
+        raise TypeError(
+            f"{name} has a column of a type that Arrow lacks ({error}), one of {held}. Convert it."
+        ) from error
+
+
+def _columns_of_frame(
+    X: Any, names: list[Any], columns: list[Any], name: str, expected: bool
+) -> Any:
     holds_sequences = [_holds_sequences(column) for column in columns]
-    if not any(holds_sequences):
+    if not expected and not any(holds_sequences):
         is_table = hasattr(X, "columns") and hasattr(X, "__array__")
         return X if is_table else pa.Table.from_arrays(columns, names=names)
     twice = next((c for i, c in enumerate(names) if c in names[:i]), None)
@@ -116,7 +140,8 @@ def _columns_of_frame(X: Any, names: list[Any], columns: list[Any], name: str) -
 def _texts_alone(X: list | tuple | np.ndarray) -> Any:
     """Return texts, or lists of them, as one column."""
     is_row_of_rows = not isinstance(X, np.ndarray) or X.ndim == 1 or X.dtype.kind in "UT"
-    return Columns(None, [_objects(X)], [True]) if is_row_of_rows and is_text(X) else X
+    are_texts = is_row_of_rows and kind_of_cells(X) == "texts"
+    return Columns(None, [_objects(X)], [True]) if are_texts else X
 
 
 def _column_alone(column: pa.ChunkedArray | np.ndarray, X: Any) -> Any:
@@ -126,7 +151,8 @@ def _column_alone(column: pa.ChunkedArray | np.ndarray, X: Any) -> Any:
     if isinstance(column, pd.Series) and column.dtype.kind == "O":  # texts that are no objects
         column = column.astype(object).where(column.notna(), None).to_numpy()
     if isinstance(column, np.ndarray):  # arrays of numbers are left to others
-        is_readable = is_text(column) or (_holds_sequences(column) and not _hold_numbers(column))
+        kind = kind_of_cells(column)
+        is_readable = kind == "texts" or (kind == "others" and _holds_sequences(column))
     else:
         is_readable = _holds_sequences(column)
     return Columns(None, [column], [True]) if is_readable else X
@@ -136,6 +162,8 @@ def _of_pandas(column: pd.Series) -> pa.ChunkedArray | pd.Series | np.ndarray:
     """Return the cells of an object column, Arrow's own memory, or else the column itself."""
     if isinstance(column.dtype, pd.ArrowDtype):
         return pa.chunked_array(column.array.__arrow_array__())
+    if isinstance(column.dtype, pd.SparseDtype):
+        return pd.Series(np.asarray(column))
     return column.to_numpy() if column.dtype == object else column
 
 
@@ -262,13 +290,17 @@ def _sequences(column: Any, place: Place, *, may_lack: bool) -> tuple[list[Leaf]
     """Return the leaves of a list column, and the length of each row's list."""
     if isinstance(column, np.ndarray):
         cells = _without_nulls(column, place, may_lack)
-        if is_text(cells):
+        kind = kind_of_cells(cells)
+        if kind == "texts":
             leaf, of_texts = read_texts(list(cells), place)
             return [leaf], of_texts
-        if _hold_numbers(cells):
+        if kind is None:
+            lengths_of_nulls = np.fromiter(map(len, cells), np.int64, len(cells))
+            return [Missing(int(lengths_of_nulls.sum()), place)], lengths_of_nulls
+        if kind == "numbers":
             sequences = read_list(list(cells), place.name, may_be_empty=may_lack)
             return [Arrays(sequences.values, place)], sequences.lengths
-        column = _as_arrow(cells, place)
+        column = as_arrow(cells, place)
     elif column.null_count and not may_lack:
         check_present(column.is_null(), place.name)
     chunks = [chunk for chunk in column.chunks if len(chunk)]
@@ -281,7 +313,7 @@ def _sequences(column: Any, place: Place, *, may_lack: bool) -> tuple[list[Leaf]
 def _single_values(column: Any, place: Place) -> list[Leaf]:
     """Return the leaves of a column of single values."""
     if not isinstance(column, pa.ChunkedArray):
-        column = _as_arrow(column, place)
+        column = as_arrow(column, place)
     return leaves_of(column.type, column.chunks, place)
 
 
@@ -292,7 +324,7 @@ def _without_nulls(cells: np.ndarray, place: Place, may_lack: bool) -> np.ndarra
         return cells
     is_null = is_single & pd.isna(cells)
     odd = np.flatnonzero(is_single & ~is_null)
-    if len(odd) and not is_text(cells):
+    if len(odd) and kind_of_cells(cells) != "texts":
         raise TypeError(
             f"Row {odd[0]} of {place.name} holds a single value where others hold sequences. Got "
             f"{cells[odd[0]]!r}; put it into a list."
@@ -303,51 +335,3 @@ def _without_nulls(cells: np.ndarray, place: Place, may_lack: bool) -> np.ndarra
     for row in np.flatnonzero(is_null):
         filled[row] = []
     return filled
-
-
-def _hold_numbers(cells: np.ndarray) -> bool:
-    """Tell by the first value that is there whether cells hold numbers or arrays of them."""
-    for cell in cells:
-        if isinstance(cell, np.ndarray) and cell.dtype != object:
-            if cell.size:
-                return cell.dtype.kind not in "bMm" or cell.ndim > 1
-        elif is_sequence(cell):
-            for value in cell:
-                if value is not None:
-                    return not isinstance(value, _FOR_ARROW)
-    return True
-
-
-_FOR_ARROW = (bool, np.bool_, dict, date, time, timedelta, np.datetime64, np.timedelta64)
-
-
-def _as_arrow(cells: np.ndarray | pd.Series, place: Place) -> pa.ChunkedArray:
-    """Return the values of a pandas column in Arrow's form."""
-    try:
-        return _chunked(cells)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        row = _odd_row(np.asarray(cells, dtype=object))
-        where = place.sentence if row is None else f"Row {row} of {place.name}"
-        raise TypeError(
-            f"{where} can't be read: {error}. A column needs values of one type, or None where "
-            "they are missing."
-        ) from error
-
-
-def _chunked(cells: Any) -> pa.ChunkedArray:
-    array = pa.array(cells, from_pandas=True)
-    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
-
-
-def _odd_row(cells: np.ndarray) -> int | None:
-    """Return the first row with which the ones before can't be read."""
-    readable, end = 0, len(cells)
-    while end - readable > 1:  # by halves: each look reads all rows up to there
-        middle = (readable + end) // 2
-        try:
-            _chunked(cells[:middle])
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            end = middle
-        else:
-            readable = middle
-    return end - 1 if len(cells) else None

@@ -123,6 +123,12 @@ def _matched(leaves: list[Leaf], features: Sequence[Feature]) -> list[Leaf]:
     """Return the leaves in the order of ``fit``."""
     by_path = {leaf.place.path: leaf for leaf in leaves}
     known = {feature.path: feature for feature in features}
+    for path, leaf in list(by_path.items()):  # nulls for all fields of a struct
+        if isinstance(leaf, Missing) and path not in known:
+            below = [place for place in known if place[: len(path)] == path]
+            by_path |= {place: Missing(leaf.n_values, leaf.place) for place in below}
+            if below:
+                del by_path[path]
     if by_path.keys() != known.keys():
         if all(
             kind in _NUMERIC for kind in (*(x.kind for x in leaves), *(f.kind for f in features))

@@ -223,7 +223,10 @@ class Categories(ArrowLeaf):
 
     def __init__(self, chunks: list[pa.Array], place: Place) -> None:
         super().__init__(chunks, place)
-        self._encoded = [distinct_values(chunk) for chunk in chunks]
+        try:
+            self._encoded = [distinct_values(chunk) for chunk in chunks]
+        except pa.ArrowException:
+            raise TypeError(_unreadable(chunks[0].type, place)) from None
 
     def fill(self, out: np.ndarray) -> None:
         """Do nothing: there are no numbers."""
@@ -369,6 +372,8 @@ def _unreadable(arrow_type: pa.DataType, place: Place) -> str:
         repair = "Give each step one category: one list of texts a row."
     elif is_list(arrow_type):
         repair = "Lists may be nested once, for channels: flatten further dimensions into them."
+    elif types.is_dictionary(arrow_type):
+        repair = "Turn the categories into texts, in pandas by .astype(str)."
     elif types.is_time(arrow_type):
         repair = "Give full timestamps, or numbers such as seconds since midnight."
     else:
@@ -392,7 +397,9 @@ def numbers_of(array: pa.Array) -> np.ndarray:
         array = array.cast(pa.uint8())
     elif not types.is_integer(array.type) and not types.is_floating(array.type):
         array = array.cast(pa.float64())  # decimals, and the type of nulls alone
-    return array.to_numpy(zero_copy_only=False)
+    numbers = array.to_numpy(zero_copy_only=False)
+    # As with a null among them, so that large ones are rounded alike wherever they stand.
+    return numbers.astype(np.float64) if numbers.dtype.kind in "iu" else numbers
 
 
 def _microseconds(times: pa.Array) -> tuple[np.ndarray, np.ndarray]:

@@ -54,6 +54,8 @@ class Ragged:
     def from_rectangular(cls, array: np.ndarray) -> Ragged:
         """Build from shape (n_samples, n_steps, n_channels), without a copy if float32."""
         n_samples, n_steps, n_channels = array.shape
+        if array.dtype.kind in "iu":  # rounded as they are where one among them is missing
+            array = array.astype(np.float64)
         with np.errstate(over="ignore"):  # the reader reports what float32 can't hold
             values = np.ascontiguousarray(array, dtype=np.float32)
         return cls(

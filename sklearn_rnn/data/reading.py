@@ -199,6 +199,8 @@ def read_list(X: list, name: str, *, may_be_empty: bool = False) -> Ragged:
     if arrays[0].ndim != 2 or len({a.shape[1:] for a in arrays}) > 1:
         arrays = _made_two_dimensional(arrays, name, may_be_empty)
     lengths = np.fromiter(map(len, arrays), np.int64, len(arrays))
+    # Large whole numbers are rounded as they are where one among them is missing.
+    arrays = [a.astype(np.float64) if a.dtype.kind in "iu" else a for a in arrays]
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.concatenate(arrays, dtype=np.float32, casting="unsafe")
     return Ragged.from_lengths(values, lengths)
@@ -213,6 +215,9 @@ def _made_two_dimensional(
             _refuse_dimensions(array.ndim, f"Row {row} of {name}", name)
     if not may_be_empty:
         _check_lengths(np.fromiter(map(len, arrays), np.int64, len(arrays)), name)
+    vectors = next((a for a in arrays if a.ndim == 2), None)
+    if vectors is not None:  # a row of which all steps are missing says nothing of their width
+        arrays = [_missing_vectors(a, vectors.shape[1]) for a in arrays]
     arrays = [a.reshape(len(a), 1) if a.ndim == 1 else a for a in arrays]
     widths = [a.shape[1] for a in arrays]
     odd = next((row for row, width in enumerate(widths) if width != widths[0]), None)
@@ -225,6 +230,12 @@ def _made_two_dimensional(
     return arrays
 
 
+def _missing_vectors(array: np.ndarray, width: int) -> np.ndarray:
+    if array.ndim == 1 and array.dtype.kind == "f" and np.isnan(array).all():
+        return np.full((len(array), width), np.nan)
+    return array
+
+
 def _read_row(item: Any, place: str) -> np.ndarray:
     """Read one sequence that is not a plain numeric ndarray yet."""
     if item is None or isinstance(item, str | bytes | dict | set):
@@ -235,7 +246,7 @@ def _read_row(item: Any, place: str) -> np.ndarray:
     if sparse.issparse(item):
         raise TypeError(f"{place} is sparse, but dense data is required. Use '.toarray()'.")
     try:
-        array = as_array(item, place)
+        array = as_array(_with_missing_steps(item), place)
         if array.dtype == object and array.ndim == 1 and len(array) and is_sequence(array[0]):
             array = as_array(list(array), place)  # what pandas makes of nested lists in a file
     except ValueError as error:
@@ -243,6 +254,17 @@ def _read_row(item: Any, place: str) -> np.ndarray:
             f"{place} can't be read as numbers of shape (n_steps, n_channels): {error}"
         ) from error
     return checked_numbers(array, place)
+
+
+def _with_missing_steps(item: Any) -> Any:
+    """Return a sequence of vectors with NaN in place of a step that is None."""
+    is_object = isinstance(item, np.ndarray) and item.dtype == object and item.ndim == 1
+    if not isinstance(item, list | tuple) and not is_object:
+        return item
+    vector = next((step for step in item if is_sequence(step)), None)
+    if vector is None or all(step is not None for step in item):
+        return item
+    return [np.full(len(vector), np.nan) if step is None else step for step in item]
 
 
 def checked_numbers(array: np.ndarray, place: str) -> np.ndarray:

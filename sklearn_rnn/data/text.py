@@ -15,31 +15,6 @@ import pyarrow as pa
 from sklearn_rnn.data.leaves import Categories, Place
 
 
-def is_text(rows: Any) -> bool:
-    """Tell by the first row that is not empty whether rows are texts or lists of texts."""
-    return any(is_text_row(row) for row in _first(rows))
-
-
-def is_text_row(row: Any) -> bool:
-    """Tell whether a row is a text or a list that begins with one."""
-    if isinstance(row, np.ndarray) and row.dtype != object:
-        return row.ndim == 1 and row.dtype.kind in "UT"
-    if isinstance(row, list | tuple | np.ndarray):
-        return any(isinstance(token, str) for token in _first(row))
-    return isinstance(row, str)
-
-
-def _first(rows: Any) -> list:
-    """Return the first entry that is there and not empty, in a list."""
-    for row in rows:
-        n_entries = row.size if isinstance(row, np.ndarray) else None
-        if isinstance(row, str | list | tuple):
-            n_entries = len(row)
-        if row is not None and n_entries != 0:
-            return [row]
-    return ["" for row in rows[:1] if isinstance(row, str)]
-
-
 def read_texts(rows: list, place: Place) -> tuple[Categories, np.ndarray]:
     """Read texts or lists of texts.
 
@@ -58,7 +33,7 @@ def read_texts(rows: list, place: Place) -> tuple[Categories, np.ndarray]:
     missing = next((row for row, text in enumerate(rows) if text is None), None)
     if missing is not None:
         raise ValueError(f"Row {missing} of {place.name} has no text, it is None. Drop such rows.")
-    are_texts = isinstance(_first(rows)[0], str)
+    are_texts = isinstance(rows[0], str)
     kinds = str if are_texts else list | tuple | np.ndarray
     odd = next((row for row, text in enumerate(rows) if not isinstance(text, kinds)), None)
     if odd is not None:
