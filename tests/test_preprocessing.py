@@ -696,3 +696,28 @@ def test_sliding_windows_says_what_is_wrong(case):
     X, parameters, error, message = WRONG_SERIES[case]
     with pytest.raises(error, match=message):
         sliding_windows(X(), **{"window": 1} | parameters)
+
+
+# -- values that Arrow or numpy hold in more than one way -----------------------------------------
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_to_sequences_joins_values_that_dictionaries_of_either_order_hold_twice(ordered):
+    codes, values = pa.array([0, 1, 2, 0], pa.int8()), pa.array(["b", "b", "a"])
+    ids = pa.DictionaryArray.from_arrays(codes, values, ordered=ordered)
+    table = pa.table({"id": ids, "t": [1, 2, 3, 4]})
+    frame = to_sequences(table, by="id", order_by="t")
+    events = [[event["t"] for event in row] for row in frame["events"].to_pylist()]
+    found = dict(zip(frame["id"].to_pylist(), events, strict=True))
+    assert found == {"b": [1, 2, 4], "a": [3]}
+    assert list(found) == (["b", "a"] if ordered else ["a", "b"])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_zeros_of_either_sign_are_one_static_value(dtype):
+    numbers = np.array([0.0, -0.0, -0.0, 2.0], dtype)
+    table = pd.DataFrame({"id": [1, 1, 2, 3], "x": range(4), "s": numbers})
+    for frame in (table, pa.Table.from_pandas(table)):
+        result = in_pandas(to_sequences(frame, by="id", order_by=None, static="s"))
+        assert result["s"].tolist() == [0.0, 0.0, 2.0]
+        assert result["s"].dtype == dtype
