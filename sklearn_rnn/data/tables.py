@@ -128,6 +128,35 @@ def holds_lists(frame: Any) -> bool:
     return any(is_list(field.type) for field in _schema(frame))
 
 
+def with_null_lists(frame: Any, columns: Iterable[str]) -> Any:
+    """Return a frame with lists where one of these columns, not of lists yet, is all null."""
+    if not isinstance(frame, pd.DataFrame | pa.Table | pa.RecordBatch) and not is_polars(frame):
+        frame = pa.table(frame)
+    names = _names_of(frame) or []
+    unsure = [column for column in columns if names.count(column) == 1]
+    lists = list_columns(frame, unsure)
+    nulls = [c for c in unsure if c not in lists and _is_all_null(frame[c])]
+    if not nulls:
+        return frame
+    empty = pa.nulls(len(frame), pa.list_(pa.null()))
+    if isinstance(frame, pd.DataFrame):
+        index = frame.index
+        array = pd.arrays.ArrowExtensionArray(pa.chunked_array([empty]))
+        return frame.assign(**{column: pd.Series(array, index=index) for column in nulls})
+    if is_polars(frame):
+        return frame.with_columns(to_polars(pa.table([empty] * len(nulls), names=nulls)))
+    for column in nulls:
+        frame = frame.set_column(names.index(column), column, empty)
+    return frame
+
+
+def _is_all_null(column: Any) -> bool:
+    if isinstance(column, pd.Series):
+        return bool(column.isna().all())
+    null_count: Any = column.null_count
+    return len(column) == (null_count() if callable(null_count) else null_count)
+
+
 def _schema(frame: Any) -> pa.Schema:
     if isinstance(frame, pa.Table | pa.RecordBatch):
         return frame.schema
