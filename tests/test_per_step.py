@@ -633,3 +633,97 @@ def test_per_step_takes_a_null_sequence_for_one_of_no_steps(form):
         X = X.to_pandas(types_mapper=pd.ArrowDtype if form == "pandas" else None)
     result = PerStep(StandardScaler(with_std=False)).fit_transform(X)
     assert [list(row) for row in result["a"]] == [[-2.0, 0.0], [], [2.0]]
+
+
+# -- no steps at all ------------------------------------------------------------------------------
+
+NO_STEPS = {
+    "list": [[], []],
+    "arrays": [np.empty((0, 3)), np.empty((0, 3))],
+    "objects": pd.Series([np.empty((0, 3))] * 2).to_numpy(),
+    "3d": np.empty((2, 0, 3)),
+    "2d": np.empty((2, 0)),
+    "pyarrow": list_table(sequences_of([0, 0])),
+    "pyarrow-structs": pa.table(
+        {"events": pa.array([[], None], struct_table(sequences_of())["events"].type)}
+    ),
+    "polars": pl.DataFrame({name: [[], []] for name in NAMES}),
+    "pandas": pd.DataFrame({name: [[], None] for name in NAMES}, index=[7, 9]),
+    "typed": arrow_pandas(pa.table(dict.fromkeys(NAMES, pa.nulls(2, pa.list_(pa.float64()))))),
+}
+
+
+@pytest.mark.parametrize("fitted", ["list", "pyarrow"])
+@pytest.mark.parametrize("form", NO_STEPS)
+@pytest.mark.parametrize("transformer", [StandardScaler(), PCA(2)])
+def test_all_sequences_may_be_without_steps_after_fit(form, fitted, transformer):
+    X, empty = sequences_of(), NO_STEPS[form]
+    model = PerStep(transformer).fit(X if fitted == "list" else list_table(X))
+    result = model.transform(empty)
+    n_outputs = model.transform(X)[0].shape[1]
+    names = list(model.get_feature_names_out())
+    if form in ("2d", "3d"):
+        assert result.shape == (2, 0, n_outputs)
+    elif form in ("list", "arrays", "objects"):
+        assert [x.shape for x in result] == [(0, n_outputs)] * 2
+        assert all(x.dtype == np.float64 for x in result)
+    else:
+        assert list(result.columns) == names
+        assert_frame(result, [np.empty((0, n_outputs))] * 2)
+        assert (result.dtypes == pd.ArrowDtype(pa.list_(pa.float64()))).all()
+    if form == "pandas":
+        assert list(result.index) == [7, 9]
+    back = model.inverse_transform(result)
+    if form == "3d":
+        assert back.shape == empty.shape
+    else:
+        assert len(back) == 2
+    of_polars = model.set_output(transform="polars").transform(empty)
+    assert of_polars.schema == dict.fromkeys(names, pl.List(pl.Float64))
+
+
+def test_structs_and_vectors_may_be_without_steps():
+    X = sequences_of()
+    for fitted, column in ((struct_table(X), "events"), (pd.DataFrame({"x": pd.Series(X)}), "x")):
+        model = PerStep(PCA(2)).fit(fitted)
+        for cells in ([[], []], [None, []], [None, None]):
+            result = model.transform(pd.DataFrame({column: cells}))
+            assert_frame(result, [np.empty((0, 2))] * 2)
+    one_hot = PerStep(OneHotEncoder()).fit([["a", "b"], ["a"]])
+    assert [x.shape for x in one_hot.transform([[], []])] == [(0, 2), (0, 2)]
+
+
+def test_channels_of_sequences_without_steps_are_compared_where_known():
+    model = PerStep(PCA(2)).fit(list_table(sequences_of()))
+    with pytest.raises(ValueError, match=r"X has 5 channel\(s\), but PerStep was fitted with 3"):
+        model.transform(np.empty((2, 0, 5)))
+    with pytest.raises(ValueError, match=r"X has 5 channel\(s\), but PerStep returns 2\."):
+        model.inverse_transform(np.empty((2, 0, 5)))
+    with pytest.raises(ValueError, match=r"X has 'd', unseen in fit and lacks 'a', 'b', 'c'"):
+        model.transform(pd.DataFrame({"d": [[], []]}))
+
+
+ALL_NULL = {
+    "pandas": pd.DataFrame({name: [None, None] for name in NAMES}, index=[7, 9]),
+    "nan": pd.DataFrame({name: [np.nan, np.nan] for name in NAMES}),
+    "beside": pd.DataFrame({"a": [None, None], "b": [[], []], "c": [None, []]}),
+    "pyarrow": pa.table(dict.fromkeys(NAMES, pa.nulls(2))),
+    "batch": pa.table(dict.fromkeys(NAMES, pa.nulls(2))).to_batches()[0],
+    "polars": pl.DataFrame({name: [None, None] for name in NAMES}),
+}
+
+
+@pytest.mark.parametrize("form", ALL_NULL)
+def test_columns_of_nulls_are_null_sequences_where_lists_were_in_fit(form):
+    model = PerStep(StandardScaler()).fit(list_table(sequences_of()))
+    result = model.transform(ALL_NULL[form])
+    assert list(result.columns) == NAMES
+    assert_frame(result, [np.empty((0, 3))] * 2)
+    if form == "pandas":
+        assert list(result.index) == [7, 9]
+
+
+def test_a_column_of_nulls_alone_is_null_sequences():
+    model = PerStep(StandardScaler()).fit(pd.Series([[1.0, 2.0]], name="x"))
+    result = model.transform(pd.Series([None, None], name="x"))
+    assert [list(cell) for cell in result["x"]] == [[], []]

@@ -1,5 +1,7 @@
 """Event tables become sequences and long series become windows; frames keep their kind."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -696,3 +698,104 @@ def test_sliding_windows_says_what_is_wrong(case):
     X, parameters, error, message = WRONG_SERIES[case]
     with pytest.raises(error, match=message):
         sliding_windows(X(), **{"window": 1} | parameters)
+
+
+# -- values that Arrow or numpy hold in more than one way -----------------------------------------
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_to_sequences_joins_values_that_dictionaries_of_either_order_hold_twice(ordered):
+    codes, values = pa.array([0, 1, 2, 0], pa.int8()), pa.array(["b", "b", "a"])
+    ids = pa.DictionaryArray.from_arrays(codes, values, ordered=ordered)
+    table = pa.table({"id": ids, "t": [1, 2, 3, 4]})
+    frame = to_sequences(table, by="id", order_by="t")
+    events = [[event["t"] for event in row] for row in frame["events"].to_pylist()]
+    found = dict(zip(frame["id"].to_pylist(), events, strict=True))
+    assert found == {"b": [1, 2, 4], "a": [3]}
+    assert list(found) == (["b", "a"] if ordered else ["a", "b"])
+
+
+TEXT, BYTES = pa.string_view(), pa.binary_view()
+VIEWS = {
+    "list": (pa.list_(TEXT), [["x", "y"], None, []]),
+    "large": (pa.large_list(TEXT), [["x", "y"], None, []]),
+    "fixed": (pa.list_(TEXT, 1), [["x"], None, ["y"]]),
+    "struct": (pa.struct([("a", TEXT), ("b", pa.int8())]), [{"a": "x", "b": 1}, None, None]),
+    "list-of-structs": (pa.list_(pa.struct([("a", BYTES)])), [[{"a": b"x"}], None, []]),
+    "map": (pa.map_(TEXT, TEXT), [[("x", "y")], None, []]),
+}
+
+
+@pytest.mark.parametrize("case", VIEWS)
+def test_to_sequences_takes_nested_views_of_text(case):
+    view, cells = VIEWS[case]
+    table = pa.table({"id": [1, 0, 0], "t": [0, 1, 0], "x": pa.array(cells, view)})
+    frame = to_sequences(table, by="id", order_by="t")
+    events = [[event["x"] for event in row] for row in frame["events"].to_pylist()]
+    assert events == [[cells[2], cells[1]], [cells[0]]]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_zeros_of_either_sign_are_one_static_value(dtype):
+    numbers = np.array([0.0, -0.0, -0.0, 2.0], dtype)
+    table = pd.DataFrame({"id": [1, 1, 2, 3], "x": range(4), "s": numbers})
+    for frame in (table, pa.Table.from_pandas(table)):
+        result = in_pandas(to_sequences(frame, by="id", order_by=None, static="s"))
+        assert result["s"].tolist() == [0.0, 0.0, 2.0]
+        assert result["s"].dtype == dtype
+
+
+SECONDS, MILLISECONDS = [1, 2], [1500, 2500]
+MIXED_UNITS = {
+    "arrays": lambda kind: [
+        np.array(SECONDS, f"{kind}8[s]"),
+        np.array(MILLISECONDS, f"{kind}8[ms]"),
+    ],
+    "list-first": lambda kind: [
+        list(np.array(SECONDS, f"{kind}8[s]")),
+        np.array(MILLISECONDS, f"{kind}8[ms]"),
+    ],
+    "objects-first": lambda kind: [
+        np.array(SECONDS, f"{kind}8[s]").astype(object),
+        np.array(MILLISECONDS, f"{kind}8[ms]"),
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", ["m", "M"])
+@pytest.mark.parametrize("case", MIXED_UNITS)
+def test_times_of_several_units_keep_their_values(case, kind):
+    frame = pd.DataFrame({"x": pd.Series(MIXED_UNITS[case](kind), dtype=object)})
+    expected = np.array([1000, 2000, 1500, 2500], f"{kind}8[ms]")
+    np.testing.assert_array_equal(to_events(frame)["x"].to_numpy(), expected)
+
+
+def test_times_that_have_no_common_unit_are_named():
+    times = [np.array(["3000-01-01"], "M8[s]"), np.array([1], "M8[ns]")]
+    with pytest.raises(TypeError, match=r"datetime64\[s\] that datetime64\[ns\], as others are"):
+        to_events(pd.DataFrame({"x": times}))
+    with pytest.raises(TypeError, match=r"arrays of int64 beside others of timedelta64\[s\]"):
+        to_events(pd.DataFrame({"x": [np.array([1]), np.array([1], "m8[s]")]}))
+
+
+DAY, TIME = datetime.date(2024, 5, 1), datetime.datetime(2024, 5, 1, 17, 30)
+MIDNIGHT = datetime.datetime(2024, 5, 1)
+
+
+@pytest.mark.parametrize(("first", "second"), [(DAY, TIME), (TIME, DAY)])
+def test_dates_beside_times_leave_the_times_whole(first, second):
+    expected = [MIDNIGHT if value is DAY else value for value in (first, second)]
+    table = pd.DataFrame({"id": [1, 1], "t": pd.Series([first, second], dtype=object)})
+    events = to_sequences(table, by="id", order_by="t").loc[1, "events"]
+    assert [event["t"] for event in events] == [MIDNIGHT, TIME]
+    lists = pd.DataFrame({"t": [[first], None, [second, pd.NaT]]})
+    assert to_events(lists)["t"].tolist() == [*expected, pd.NaT]
+    structs = pd.DataFrame({"e": [[{"t": first, "d": DAY}], [{"t": second, "d": DAY}]]})
+    events = to_events(structs, dtype_backend="pyarrow")
+    assert events["t"].tolist() == expected
+    assert events["d"].tolist() == [DAY, DAY]
+
+
+def test_dates_beside_nulls_stay_dates():
+    frame = pd.DataFrame({"t": [[DAY, pd.NaT], [None, DAY]]})
+    assert to_events(frame, dtype_backend="pyarrow")["t"].dtype == pd.ArrowDtype(pa.date32())

@@ -7,7 +7,9 @@ it is at hand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -126,6 +128,35 @@ def holds_lists(frame: Any) -> bool:
     return any(is_list(field.type) for field in _schema(frame))
 
 
+def with_null_lists(frame: Any, columns: Iterable[str]) -> Any:
+    """Return a frame with lists where one of these columns, not of lists yet, is all null."""
+    if not isinstance(frame, pd.DataFrame | pa.Table | pa.RecordBatch) and not is_polars(frame):
+        frame = pa.table(frame)
+    names = _names_of(frame) or []
+    unsure = [column for column in columns if names.count(column) == 1]
+    lists = list_columns(frame, unsure)
+    nulls = [c for c in unsure if c not in lists and _is_all_null(frame[c])]
+    if not nulls:
+        return frame
+    empty = pa.nulls(len(frame), pa.list_(pa.null()))
+    if isinstance(frame, pd.DataFrame):
+        index = frame.index
+        array = pd.arrays.ArrowExtensionArray(pa.chunked_array([empty]))
+        return frame.assign(**{column: pd.Series(array, index=index) for column in nulls})
+    if is_polars(frame):
+        return frame.with_columns(to_polars(pa.table([empty] * len(nulls), names=nulls)))
+    for column in nulls:
+        frame = frame.set_column(names.index(column), column, empty)
+    return frame
+
+
+def _is_all_null(column: Any) -> bool:
+    if isinstance(column, pd.Series):
+        return bool(column.isna().all())
+    null_count: Any = column.null_count
+    return len(column) == (null_count() if callable(null_count) else null_count)
+
+
 def _schema(frame: Any) -> pa.Schema:
     if isinstance(frame, pa.Table | pa.RecordBatch):
         return frame.schema
@@ -186,9 +217,25 @@ def _without_view(column_type: pa.DataType) -> pa.DataType:
     if types.is_dictionary(column_type):
         values = _without_view(column_type.value_type)
         return pa.dictionary(column_type.index_type, values, column_type.ordered)
+    if types.is_struct(column_type):
+        return pa.struct([field.with_type(_without_view(field.type)) for field in column_type])
+    if types.is_map(column_type):
+        key, item = column_type.key_field, column_type.item_field
+        return pa.map_(*(field.with_type(_without_view(field.type)) for field in (key, item)))
+    if types.is_fixed_size_list(column_type):
+        return pa.list_(_entries_without_view(column_type), column_type.list_size)
+    if types.is_list(column_type):
+        return pa.list_(_entries_without_view(column_type))
+    if types.is_large_list(column_type):
+        return pa.large_list(_entries_without_view(column_type))
     if types.is_string_view(column_type):
         return pa.large_string()
     return pa.large_binary() if types.is_binary_view(column_type) else column_type
+
+
+def _entries_without_view(list_type: pa.DataType) -> pa.Field:
+    field = list_type.value_field
+    return field.with_type(_without_view(field.type))
 
 
 def arrow_column(column: pd.Series, place: str) -> pa.ChunkedArray:
@@ -198,6 +245,8 @@ def arrow_column(column: pd.Series, place: str) -> pa.ChunkedArray:
     try:
         if _holds_sequences(column):
             array = _lists(column.to_numpy())
+        elif column.dtype == object:
+            array = array_of(column)
         else:
             array = pa.Array.from_pandas(column)
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -214,19 +263,113 @@ def _lists(cells: np.ndarray) -> pa.Array:
     Arrays of two dimensions become lists of lists.
     """
     is_null = np.array([not is_sequence(cell) for cell in cells])
-    arrays = [cell for cell in cells[~is_null] if isinstance(cell, np.ndarray)]
-    is_bulk = len(arrays) == (~is_null).sum() and all(a.dtype.kind in "biufmM" for a in arrays)
+    arrays = _as_times(list(cells[~is_null]))
+    is_bulk = all(isinstance(a, np.ndarray) and a.dtype.kind in "biufmM" for a in arrays)
     if not is_bulk or not all(cell is None or pd.isna(cell) for cell in cells[is_null]):
-        return pa.array(list(cells), from_pandas=True)
+        return array_of(cells)
     steps = np.concatenate(arrays)
     if steps.ndim > 2:
         raise ValueError(f"arrays of {steps.ndim} dimensions; flatten further ones into channels")
     lengths = np.zeros(len(cells), dtype=np.int64)
     lengths[~is_null] = [len(array) for array in arrays]
+    _check_range(arrays, steps)
     flat = pa.array(steps.reshape(-1))
     if steps.ndim == 2:
         flat = pa.FixedSizeListArray.from_arrays(flat, steps.shape[1])
     return as_lists(flat, lengths, is_null if is_null.any() else None)
+
+
+def _as_times(sequences: list[Any]) -> list[Any]:
+    """Return lists that stand beside arrays of times or durations as such arrays too.
+
+    Arrow would read all by the unit of the first.
+    """
+    kinds = {s.dtype.kind for s in sequences if isinstance(s, np.ndarray) and s.dtype.kind in "mM"}
+    if len(kinds) != 1:
+        return sequences
+    (kind,) = kinds
+    single = (np.timedelta64, timedelta) if kind == "m" else (np.datetime64, date)
+    arrays = []
+    for sequence in sequences:
+        if not isinstance(sequence, np.ndarray) or sequence.dtype == object:
+            if not all(_is_null(v) or isinstance(v, single) for v in sequence):
+                return sequences
+            if any(getattr(v, "tzinfo", None) is not None for v in sequence):
+                return sequences
+            values = [None if _is_null(v) else getattr(v, "asm8", v) for v in sequence]
+            sequence = np.array(values, dtype=f"{kind}8")
+        arrays.append(sequence)
+    return arrays
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or value is pd.NaT or value is pd.NA or value != value
+
+
+def _check_range(arrays: list[np.ndarray], steps: np.ndarray) -> None:
+    """Raise ValueError for what the finest unit of times can't hold, and for mere numbers."""
+    if steps.dtype.kind not in "mM":
+        return
+    at = 0
+    for array in arrays:
+        same = steps[at : at + len(array)]
+        if array.dtype.kind != steps.dtype.kind:
+            raise ValueError(f"arrays of {array.dtype} beside others of {steps.dtype}")
+        if array.dtype != steps.dtype and not np.array_equal(
+            same.astype(array.dtype), array, equal_nan=True
+        ):
+            raise ValueError(
+                f"times of {array.dtype} that {steps.dtype}, as others are, can't hold"
+            )
+        at += len(array)
+
+
+def array_of(cells: Iterable[Any]) -> pa.Array:
+    """Return Python's objects as Arrow has them; dates among times become times at midnight."""
+    cells = list(cells)
+    inferred = pa.infer_type(cells, from_pandas=True)
+    return pa.array(_without_dates(cells, inferred), from_pandas=True)
+
+
+def _without_dates(cells: list[Any], arrow_type: pa.DataType) -> list[Any]:
+    """Return cells with times in place of dates where both stand in one column or field."""
+    if types.is_date(arrow_type) or types.is_timestamp(arrow_type):
+        times = [cell for cell in cells if isinstance(cell, datetime) and not _is_null(cell)]
+        if not times:
+            return cells
+        zone = times[0].tzinfo
+        return [
+            datetime(cell.year, cell.month, cell.day, tzinfo=zone) if _is_date(cell) else cell
+            for cell in cells
+        ]
+    if not _holds_times(arrow_type):
+        return cells
+    if is_list(arrow_type):
+        rows = [list(cell) if is_sequence(cell) else None for cell in cells]
+        steps = [step for row in rows if row is not None for step in row]
+        rest = iter(_without_dates(steps, arrow_type.value_type))
+        return [None if row is None else list(islice(rest, len(row))) for row in rows]
+    if types.is_struct(arrow_type):
+        structs = [cell if isinstance(cell, dict) else None for cell in cells]
+        changed = [cell and dict(cell) for cell in structs]
+        for field in arrow_type:
+            values = [None if cell is None else cell.get(field.name) for cell in structs]
+            for cell, value in zip(changed, _without_dates(values, field.type), strict=True):
+                if cell is not None:
+                    cell[field.name] = value
+        return changed
+    return cells
+
+
+def _is_date(cell: Any) -> bool:
+    return isinstance(cell, date) and not isinstance(cell, datetime)
+
+
+def _holds_times(arrow_type: pa.DataType) -> bool:
+    if types.is_date(arrow_type) or types.is_timestamp(arrow_type):
+        return True
+    n_fields = arrow_type.num_fields
+    return any(_holds_times(arrow_type.field(i).type) for i in range(n_fields))
 
 
 def as_lists(steps: pa.Array, lengths: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:

@@ -15,12 +15,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from sklearn_rnn.data.nesting import nest
-from sklearn_rnn.data.tables import is_frame, to_pandas, to_polars
+from sklearn_rnn.data.tables import check_not_lazy, is_frame, to_pandas, to_polars, with_null_lists
 from sklearn_rnn.preprocessing._steps import (
     Steps,
     check_same_names,
     flat_columns,
     form_of,
+    framed,
     read_steps,
 )
 
@@ -107,9 +108,11 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
     """
 
     n_features_in_: int
+    feature_names_in_: np.ndarray
     _form: str  # of X in fit, see Steps
     _names: list[str] | None  # of the channels
     _n_channels: int
+    _row: Any  # the first step, to learn what the transformer returns where there are no steps
 
     def __init__(self, transformer: Any) -> None:
         self.transformer = transformer
@@ -166,7 +169,7 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
         Returns
         -------
         sequences of n_samples
-            An array, object array or frame of the same lengths, see Notes.
+            An array, object array or frame of the same lengths, see Notes. All may have no steps.
 
         Raises
         ------
@@ -176,7 +179,8 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
         """
         check_is_fitted(self)
         steps = self._read(X, reset=False)
-        result = self.transformer_.transform(self._rows(steps))
+        is_empty = len(steps.values) == 0
+        result = self.transformer_.transform(self._row if is_empty else self._rows(steps))
         return self._as_sequences(result, steps, self._container())
 
     @_inner_has("inverse_transform")
@@ -197,11 +201,19 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
         check_is_fitted(self)
         form, X = form_of(X, nested_table=self._form == "2d")
         if form == "2d":
-            X = check_array(X, **_UNCHANGED)
-        steps = read_steps(form, X)
+            X = check_array(X, ensure_min_features=0, **_UNCHANGED)
+        steps = read_steps(form, X, may_lack_steps=True)
         if form == "3d" and self._form == "2d":
             steps = replace(steps, form="2d")
-        values = steps.values if steps.names is None else steps.values.to_pandas().to_numpy()
+        if len(steps.values) == 0:
+            values = _table(self.transformer_.transform(self._row))
+            n_outputs = np.shape(values)[1]
+            if steps.knows_channels and steps.n_channels != n_outputs:
+                raise ValueError(
+                    f"X has {steps.n_channels} channel(s), but PerStep returns {n_outputs}."
+                )
+        else:
+            values = steps.values if steps.names is None else steps.values.to_pandas().to_numpy()
         result = self.transformer_.inverse_transform(values)
         return self._as_sequences(result, steps, "default", names=self._channel_names())
 
@@ -280,6 +292,7 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
         try:
             steps = self._read(X, reset=True)
             rows, transformer = self._rows(steps), clone(self.transformer)
+            self._row = rows[:1].copy()
             if transforms and hasattr(transformer, "fit_transform"):
                 result = transformer.fit_transform(rows)
             else:
@@ -293,14 +306,15 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
 
     def _read(self, X: Any, *, reset: bool) -> Steps:
         """Read X; with reset remember its features, else compare with them."""
+        X = X if reset else self._with_null_lists(X)
         form, X = form_of(X, nested_table=reset or self._form == "2d")
         index = getattr(X, "index", None) if isinstance(X, pd.DataFrame) else None
         if form == "2d":
             if reset or self._form == "2d":
                 X = validate_data(self, X, reset=reset, **_UNCHANGED)
             else:
-                X = check_array(X, **_UNCHANGED)
-        steps = replace(read_steps(form, X), index=index)
+                X = check_array(X, ensure_min_features=0, **_UNCHANGED)
+        steps = replace(read_steps(form, X, may_lack_steps=not reset), index=index)
         if reset:
             self._form, self._names, self._n_channels = form, steps.names, steps.n_channels
             if form != "2d":
@@ -308,6 +322,9 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
                 self.__dict__.pop("feature_names_in_", None)
             if form == "frame":
                 self.feature_names_in_ = np.array(steps.columns, dtype=object)
+        elif not steps.knows_channels:
+            if self._form == form == "frame":
+                check_same_names(steps.columns, list(self.feature_names_in_), "PerStep")
         elif steps.names is not None and self._names is not None:
             check_same_names(steps.names, self._names, "PerStep")
         elif steps.n_channels != self._n_channels:
@@ -317,6 +334,13 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
                 "array is read as (n_samples, n_steps), one channel."
             )
         return steps
+
+    def _with_null_lists(self, X: Any) -> Any:
+        """Return X with null sequences where a column of lists in fit holds nulls alone."""
+        X = framed(X)
+        check_not_lazy(X, "X")
+        known = self._form == "frame" and is_frame(X)
+        return with_null_lists(X, list(self.feature_names_in_)) if known else X
 
     def _rows(self, steps: Steps) -> Any:
         """Return the steps as the transformer takes them, with names if it was fitted on names."""
@@ -335,8 +359,9 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
         self, result: Any, steps: Steps, container: str, names: list[str] | None = None
     ) -> Any:
         """Cut what the transformer returned into sequences."""
-        result = result.toarray() if sparse.issparse(result) else result
-        result = result if is_frame(result) else np.asarray(result)
+        result = _table(result)
+        if len(steps.values) == 0:
+            result = result[:0]  # of the row that stood in
         shape = np.shape(result)
         if len(shape) != 2 or shape[0] != len(steps.values):
             raise ValueError(
@@ -368,3 +393,9 @@ class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
 
     def _channel_names(self) -> list[str]:
         return self._names or [f"x{i}" for i in range(self._n_channels)]
+
+
+def _table(result: Any) -> Any:
+    """Return what a transformer returned as a frame or an array."""
+    result = result.toarray() if sparse.issparse(result) else result
+    return result if is_frame(result) else np.asarray(result)

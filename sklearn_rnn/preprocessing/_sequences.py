@@ -180,7 +180,8 @@ def _sort_key(column: pa.ChunkedArray, name: str) -> np.ndarray:
     if types.is_temporal(array.type) and array.type.bit_width in (32, 64):
         return array.view(pa.int32() if array.type.bit_width == 32 else pa.int64()).to_numpy()
     if types.is_dictionary(array.type) and array.type.ordered:
-        return array.indices.to_numpy()
+        first_come, _ = _encoded(array.dictionary, name)  # a value held twice has its first place
+        return first_come[array.indices.to_numpy()]
     codes, values = _encoded(array, name)
     try:
         rank = np.argsort(pc.array_sort_indices(values))
@@ -199,10 +200,13 @@ def _check_no_nulls(column: pa.ChunkedArray, name: str) -> None:
 
 
 def _encoded(array: pa.Array, name: str) -> tuple[np.ndarray, pa.Array]:
-    """Return a number for each distinct value, -1 for null, and the values."""
+    """Return a number for each distinct value as they come, -1 for null, and the values."""
     try:
         if types.is_dictionary(array.type):
             array = array.dictionary_decode()
+        if types.is_floating(array.type):
+            numbers = array.to_numpy(zero_copy_only=False) + 0  # -0.0 becomes 0.0
+            array = pa.array(numbers, array.type, mask=np.asarray(array.is_null()))
         encoded = array.dictionary_encode()
     except pa.ArrowException as error:
         raise _unsuitable(array, name) from error

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pyarrow import types
 from scipy import sparse
 
 from sklearn_rnn.data.nesting import flatten, split_vectors
@@ -64,6 +65,14 @@ class Steps:
         """Of the channels, where X was a frame."""
         return list(self.values.column_names) if self.form == "frame" else None
 
+    @property
+    def knows_channels(self) -> bool:
+        """Whether the channels can be told; lists without steps may lack the type of an entry."""
+        if len(self.values) or self.form == "3d":
+            return True
+        types_of_channels = self.values.schema.types if self.form == "frame" else []
+        return bool(types_of_channels) and not any(map(types.is_null, types_of_channels))
+
     def cut(self, values: np.ndarray) -> np.ndarray:
         """Cut as many other steps, (n_steps, n_others), in the same way; for arrays alone."""
         if self.form != "list":
@@ -91,7 +100,7 @@ def form_of(X: Any, *, nested_table: bool = True) -> tuple[str, Any]:
     TypeError
         If X holds no sequences.
     """
-    X = _framed(X)
+    X = framed(X)
     check_not_lazy(X, "X")
     if is_frame(X):
         return ("frame" if holds_lists(X) else "2d"), X
@@ -114,7 +123,7 @@ def form_of(X: Any, *, nested_table: bool = True) -> tuple[str, Any]:
     return "2d", X
 
 
-def _framed(X: Any) -> Any:
+def framed(X: Any) -> Any:
     """Return a column that stands alone as a frame of one."""
     if isinstance(X, pd.Series):
         return X.to_frame(X.name if isinstance(X.name, str) else "x0")
@@ -132,7 +141,11 @@ def _is_nested_table(X: Sequence[Any]) -> bool:
 
 
 def read_steps(
-    form: str, X: Any, *, beside: str = "Select the list columns by a ColumnTransformer."
+    form: str,
+    X: Any,
+    *,
+    beside: str = "Select the list columns by a ColumnTransformer.",
+    may_lack_steps: bool = False,
 ) -> Steps:
     """Lay the steps of all sequences end to end.
 
@@ -142,6 +155,8 @@ def read_steps(
         As returned by :func:`form_of`; of the form "2d" an array.
     beside : str
         What messages say to do about single values beside list columns.
+    may_lack_steps : bool, default=False
+        Whether all sequences may be empty. Their channels may then be unknown.
 
     Raises
     ------
@@ -166,6 +181,8 @@ def read_steps(
         n_samples, n_steps, *n_channels = X.shape
         values = X.reshape(n_samples * n_steps, *(n_channels or [1]))
         steps = Steps(_read_only(values), np.full(n_samples, n_steps), form, [])
+    if may_lack_steps and steps.lengths.sum() == 0:
+        return steps
     if len(steps.values) == 0 or steps.n_channels == 0:
         raise ValueError(
             f"X has {len(steps.values)} step(s) of {steps.n_channels} channel(s) in all, "
