@@ -6,8 +6,10 @@ steps and missing values tell nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import islice
 from numbers import Real
 from typing import Any
 
@@ -16,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import types
 
-from sklearn_rnn.data.leaves import Place
+from sklearn_rnn.data.leaves import Place, is_list
 from sklearn_rnn.data.reading import is_sequence
 
 _FOR_ARROW = (bool, np.bool_, dict, date, time, timedelta, np.datetime64, np.timedelta64)
@@ -80,11 +82,7 @@ def as_arrow(cells: np.ndarray | pd.Series, place: Place) -> pa.ChunkedArray:
 
 
 def _chunked(cells: Any) -> pa.ChunkedArray:
-    if isinstance(cells, np.ndarray):
-        cells = _of_one_unit(cells)
-    array = pa.array(cells, from_pandas=True)
-    if _holds_days(array.type) and any(map(_holds_time_of_day, cells)):
-        array = pa.array([_at_midnight(cell) for cell in cells], from_pandas=True)
+    array = array_of(cells) if isinstance(cells, np.ndarray) else pa.array(cells, from_pandas=True)
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
@@ -105,31 +103,60 @@ def _of_one_unit(cells: np.ndarray) -> np.ndarray:
     return same
 
 
-def _holds_days(arrow_type: pa.DataType) -> bool:
-    """Return whether a type was inferred from dates without a time of day."""
+def array_of(cells: Iterable[Any]) -> pa.Array:
+    """Return Python's objects as Arrow has them; dates among times become times at midnight."""
+    cells = _of_one_unit(cells) if isinstance(cells, np.ndarray) else list(cells)
+    try:
+        array = pa.array(cells, from_pandas=True)
+        inferred = array.type
+    except pa.ArrowTypeError:  # so it may be if dates come behind times
+        inferred = pa.infer_type(list(cells), from_pandas=True)
+        if not _holds_times(inferred):
+            raise
+    if not _holds_times(inferred):
+        return array
+    return pa.array(_without_dates(list(cells), inferred), from_pandas=True)
+
+
+def _without_dates(cells: list[Any], arrow_type: pa.DataType) -> list[Any]:
+    """Return cells with times in place of dates where both stand in one column or field."""
+    if types.is_date(arrow_type) or types.is_timestamp(arrow_type):
+        times = [cell for cell in cells if isinstance(cell, datetime) and not is_missing(cell)]
+        if not times:
+            return cells
+        zone = times[0].tzinfo
+        return [
+            datetime(cell.year, cell.month, cell.day, tzinfo=zone) if _is_date(cell) else cell
+            for cell in cells
+        ]
+    if not _holds_times(arrow_type):
+        return cells
+    if is_list(arrow_type):
+        rows = [list(cell) if is_sequence(cell) else None for cell in cells]
+        steps = [step for row in rows if row is not None for step in row]
+        rest = iter(_without_dates(steps, arrow_type.value_type))
+        return [None if row is None else list(islice(rest, len(row))) for row in rows]
     if types.is_struct(arrow_type):
-        return any(_holds_days(field.type) for field in arrow_type)
-    if types.is_list(arrow_type):
-        return _holds_days(arrow_type.value_type)
-    return types.is_date32(arrow_type)
+        structs = [cell if isinstance(cell, dict) else None for cell in cells]
+        changed = [cell and dict(cell) for cell in structs]
+        for field in arrow_type:
+            values = [None if cell is None else cell.get(field.name) for cell in structs]
+            for cell, value in zip(changed, _without_dates(values, field.type), strict=True):
+                if cell is not None:
+                    cell[field.name] = value
+        return changed
+    return cells
 
 
-def _holds_time_of_day(cell: Any) -> bool:
-    if isinstance(cell, dict):
-        return any(map(_holds_time_of_day, cell.values()))
-    if is_sequence(cell):
-        return any(map(_holds_time_of_day, cell))
-    return isinstance(cell, datetime)
+def _is_date(cell: Any) -> bool:
+    return isinstance(cell, date) and not isinstance(cell, datetime)
 
 
-def _at_midnight(cell: Any) -> Any:
-    """Return a cell with the times of its dates."""
-    if isinstance(cell, dict):
-        return {field: _at_midnight(value) for field, value in cell.items()}
-    if is_sequence(cell):
-        return [_at_midnight(value) for value in cell]
-    is_day = isinstance(cell, date) and not isinstance(cell, datetime)
-    return datetime.combine(cell, time()) if is_day else cell
+def _holds_times(arrow_type: pa.DataType) -> bool:
+    if types.is_date(arrow_type) or types.is_timestamp(arrow_type):
+        return True
+    n_fields = arrow_type.num_fields
+    return any(_holds_times(arrow_type.field(i).type) for i in range(n_fields))
 
 
 def _as_numbers(cells: Any) -> np.ndarray | None:

@@ -7,9 +7,8 @@ it is at hand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import types
 
+from sklearn_rnn.data.cells import array_of
 from sklearn_rnn.data.leaves import is_list, sentence
 from sklearn_rnn.data.reading import is_sequence
 
@@ -322,54 +322,6 @@ def _check_range(arrays: list[np.ndarray], steps: np.ndarray) -> None:
                 f"times of {array.dtype} that {steps.dtype}, as others are, can't hold"
             )
         at += len(array)
-
-
-def array_of(cells: Iterable[Any]) -> pa.Array:
-    """Return Python's objects as Arrow has them; dates among times become times at midnight."""
-    cells = list(cells)
-    inferred = pa.infer_type(cells, from_pandas=True)
-    return pa.array(_without_dates(cells, inferred), from_pandas=True)
-
-
-def _without_dates(cells: list[Any], arrow_type: pa.DataType) -> list[Any]:
-    """Return cells with times in place of dates where both stand in one column or field."""
-    if types.is_date(arrow_type) or types.is_timestamp(arrow_type):
-        times = [cell for cell in cells if isinstance(cell, datetime) and not _is_null(cell)]
-        if not times:
-            return cells
-        zone = times[0].tzinfo
-        return [
-            datetime(cell.year, cell.month, cell.day, tzinfo=zone) if _is_date(cell) else cell
-            for cell in cells
-        ]
-    if not _holds_times(arrow_type):
-        return cells
-    if is_list(arrow_type):
-        rows = [list(cell) if is_sequence(cell) else None for cell in cells]
-        steps = [step for row in rows if row is not None for step in row]
-        rest = iter(_without_dates(steps, arrow_type.value_type))
-        return [None if row is None else list(islice(rest, len(row))) for row in rows]
-    if types.is_struct(arrow_type):
-        structs = [cell if isinstance(cell, dict) else None for cell in cells]
-        changed = [cell and dict(cell) for cell in structs]
-        for field in arrow_type:
-            values = [None if cell is None else cell.get(field.name) for cell in structs]
-            for cell, value in zip(changed, _without_dates(values, field.type), strict=True):
-                if cell is not None:
-                    cell[field.name] = value
-        return changed
-    return cells
-
-
-def _is_date(cell: Any) -> bool:
-    return isinstance(cell, date) and not isinstance(cell, datetime)
-
-
-def _holds_times(arrow_type: pa.DataType) -> bool:
-    if types.is_date(arrow_type) or types.is_timestamp(arrow_type):
-        return True
-    n_fields = arrow_type.num_fields
-    return any(_holds_times(arrow_type.field(i).type) for i in range(n_fields))
 
 
 def as_lists(steps: pa.Array, lengths: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:
