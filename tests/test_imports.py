@@ -21,6 +21,7 @@ ALLOWED = {
     "_regressor": {"_base", "data"},
     "datasets": {"datasets"},
     "preprocessing": {"data", "preprocessing"},
+    "metrics": {"data", "metrics"},
 }
 
 
