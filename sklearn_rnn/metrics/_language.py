@@ -81,11 +81,12 @@ def bits_per_token(log_likelihood: Any, n_tokens: Any, *, sample_weight: Any = N
 
 
 def _counts(n_tokens: Any) -> np.ndarray:
-    is_array = hasattr(n_tokens, "__array__")
-    array = np.asarray(n_tokens if is_array else [*n_tokens[:1]])
+    # of a list the first entry tells: the others may be arrays of other lengths
+    first = n_tokens[:1] if isinstance(n_tokens, list | tuple) else n_tokens
+    array = np.asarray(first)
     if array.ndim != 1 or array.dtype.kind not in "iuf":
         return read_sequences(n_tokens, "n_tokens", texts=True).lengths
-    counts = np.asarray(n_tokens)
+    counts = np.asarray(n_tokens, dtype=np.float64)
     odd = np.flatnonzero(~((counts >= 0) & (counts % 1 == 0)))
     if len(odd):
         raise ValueError(

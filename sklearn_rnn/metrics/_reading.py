@@ -205,6 +205,8 @@ def tidied(values: np.ndarray) -> np.ndarray:
         return values.astype(object)
     if values.dtype != object or values.ndim > 1:
         return values
+    if isinstance(next((v for v in values if not _is_missing(v)), None), str):
+        return values  # spared pandas' way through Arrow
     return pd.Series(values, dtype=object).infer_objects().to_numpy()
 
 
@@ -307,7 +309,7 @@ def labelled_sequences(
 
 def missing(values: np.ndarray) -> np.ndarray:
     """Return which steps lack a value, shape (n_steps,)."""
-    is_missing: np.ndarray = np.asarray(pd.isna(values))
+    is_missing: Any = pd.isna(values)
     return is_missing if is_missing.ndim == 1 else is_missing.any(axis=1)
 
 
@@ -319,9 +321,8 @@ def _check_predicted(values: np.ndarray, rows: np.ndarray) -> None:
 
 def _check_weight(weight: np.ndarray) -> None:
     if not weight.any():
-        why = "all of weight 0" if len(weight) else "none"
         raise ValueError(
-            f"Nothing to compare: of the sequences of y_true that have a label, there are {why}."
+            "There is nothing to compare: y_true has no label, or only in sequences of weight 0."
         )
 
 
@@ -337,16 +338,16 @@ def labels_of(values: np.ndarray, name: str) -> np.ndarray:
     return tidied(values.reshape(-1))
 
 
-def codes_of(true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def codes_of(true: np.ndarray, pred: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return labels of any type as numbers, equal where the labels are."""
-    labels = [labels_of(true, "y_true"), labels_of(pred, "y_pred")]
+    labels = [labels_of(true, "y_true"), labels_of(pred, "y_pred"), *others]
     try:
         codes = pd.factorize(joined(labels))[0]
     except TypeError as error:
         raise TypeError(
             f"Labels must be single values, such as texts or whole numbers: {error}."
         ) from error
-    return codes[: len(true)], codes[len(true) :]
+    return tuple(np.split(codes, np.cumsum([len(part) for part in labels])[:-1]))
 
 
 def numbers_of(steps: Steps) -> tuple[np.ndarray, np.ndarray]:

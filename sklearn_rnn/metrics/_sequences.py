@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import numpy as np
@@ -132,10 +133,11 @@ def token_error_rate(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> 
 def _distances(true: Sequences, pred: Sequences) -> np.ndarray:
     """Return the edits of each sequence, shape (n_samples,)."""
     codes = codes_of(true.values, pred.values)
-    cut = [_cut(c, y.lengths) for c, y in zip(codes, (true, pred), strict=True)]
-    return cpdist(*cut, scorer=Levenshtein.distance, dtype=np.int64)
+    queries, choices = _cut(codes[0], true.lengths), _cut(codes[1], pred.lengths)
+    return cpdist(queries, choices, scorer=Levenshtein.distance, dtype=np.int64)
 
 
-def _cut(codes: np.ndarray, lengths: np.ndarray) -> list[list[int]]:
-    flat, ends = codes.tolist(), np.cumsum(lengths).tolist()
+def _cut(codes: np.ndarray, lengths: np.ndarray) -> list[array]:
+    """Return the codes of each sequence; Python's arrays are quicker to cut than numpy's."""
+    flat, ends = array("q", codes.astype(np.int64).tobytes()), np.cumsum(lengths).tolist()
     return [flat[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
