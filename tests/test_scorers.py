@@ -11,6 +11,7 @@ import pytest
 import sklearn
 from sklearn import metrics as flat
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_validate
 
 from sklearn_rnn.metrics import (
@@ -455,7 +456,18 @@ def test_weights_are_routed_to_scorers():
     assert scores["test_weighed"].tolist() == pytest.approx(expected["weighed"])
     assert scores["test_whole"].tolist() == pytest.approx(expected["weighed"])
     assert alone["test_score"].tolist() == pytest.approx(expected["weighed"])
-    assert plain.get_metadata_routing().score.requests == {}
+    assert plain.get_metadata_routing().score.requests == {"sample_weight": None}
+
+
+def test_weights_that_were_not_requested_are_an_error():
+    X, y = tagging()
+    scoring = make_step_scorer(flat.accuracy_score)
+    options = {"cv": 2, "params": {"sample_weight": np.ones(len(X))}}
+    with (
+        sklearn.config_context(enable_metadata_routing=True),
+        pytest.raises(UnsetMetadataPassedError, match=r"StepScorer\.score"),
+    ):
+        cross_validate(Tagger(), X, y, scoring=scoring, **options)
 
 
 @pytest.mark.parametrize("way", [clone, lambda scorer: pickle.loads(pickle.dumps(scorer))])

@@ -159,6 +159,7 @@ class StepScorer:
         self.name = name or getattr(metric, "__name__", repr(metric))
         self.kwargs = kwargs
         self._request = MetadataRequest(owner="StepScorer")
+        self._request.score.add_request(param="sample_weight", alias=None)
 
     def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the score of an estimator's answers to X, the higher the better."""
