@@ -25,6 +25,7 @@ ALLOWED = {
     "_regressor": {"_many_to_one", "data"},
     "datasets": {"datasets"},
     "preprocessing": {"data", "preprocessing"},
+    "metrics": {"data", "metrics"},
 }
 
 
