@@ -173,6 +173,11 @@ def test_labels_of_different_types_are_different():
     assert step_accuracy([[1, None, 2]], [np.array([1, 1, 2])]) == 1
     assert step_accuracy([[1.0, np.nan, 2.0]], [np.array([1, 1, 2])]) == 1
     assert step_accuracy([np.array(["x"])], [np.array(["x"], dtype=object)]) == 1
+    assert step_accuracy([np.array([1]), np.array(["1"])], [["1"], ["1"]]) == 1 / 2
+    variable = np.array([["x", "yy"]], dtype=np.dtypes.StringDType())
+    for metric in (step_accuracy, step_f1, exact_match):
+        assert metric(variable, [["x", "yy"]]) == metric([["x", "yy"]], variable) == 1
+    assert step_f1(variable, variable, average="binary", pos_label="x") == 1
 
 
 # -- steps without a label ------------------------------------------------------------------------
@@ -200,6 +205,7 @@ def test_steps_without_a_label_go_from_y_true_alone_where_lengths_differ():
 def test_predictions_may_be_missing_where_there_is_no_label():
     assert step_accuracy([["a", None]], [["a", None]]) == 1
     assert edit_distance([["a", None], [None]], [["a", None], [None]]) == 0
+    assert edit_distance([["a"], [None]], [["a"], ["b", None]]) == 0
     assert sequence_mae([[1.0, np.nan]], [[2.0, np.nan]]) == 1
 
 

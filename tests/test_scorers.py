@@ -241,6 +241,8 @@ def test_step_scorer_of_numbers_is_the_metric_of_steps_laid_end_to_end(n_outputs
     error = make_step_scorer(flat.mean_absolute_error, greater_is_better=False)
     assert error(model, X, y) == pytest.approx(-flat.mean_absolute_error(*steps))
     column = Line(0.5, 1).fit(X, y)
+    watch = make_step_scorer(lambda y_true, y_pred: 10 * y_true.ndim + y_pred.ndim)
+    assert watch(column, X, [row.reshape(len(row), -1)[:, :1] for row in y]) == 11
     if not n_outputs:
         assert error(column, X, y) == error(model, X, y)
         assert error(model, X, [row[:, None] for row in y]) == error(model, X, y)

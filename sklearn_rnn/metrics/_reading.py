@@ -201,7 +201,7 @@ def joined(arrays: list[np.ndarray]) -> np.ndarray:
 
 def tidied(values: np.ndarray) -> np.ndarray:
     """Return objects that have one type in common in that type; text stays objects."""
-    if values.dtype.kind in "UT":
+    if values.dtype.kind == "T":  # numpy's StringDType, which scikit-learn does not know
         return values.astype(object)
     if values.dtype != object or values.ndim > 1:
         return values
