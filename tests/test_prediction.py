@@ -84,6 +84,26 @@ def test_error_in_a_thread_reaches_the_caller(two_threads, many_batches, monkeyp
     assert not any("ThreadPoolExecutor" in thread.name for thread in threading.enumerate())
 
 
+def test_threads_that_can_not_be_started_are_no_reason_to_wait(
+    two_threads, many_batches, monkeypatch
+):
+    model, X = fitted()
+    submit = prediction.ThreadPoolExecutor.submit
+    n_submitted = 0
+
+    def failing_later(self, *args):
+        nonlocal n_submitted
+        n_submitted += 1
+        if n_submitted > 1:
+            raise RuntimeError("can't start new thread")
+        return submit(self, *args)
+
+    monkeypatch.setattr(prediction.ThreadPoolExecutor, "submit", failing_later)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        model.predict(X)
+    assert torch.get_num_threads() == 2
+
+
 def test_predictions_from_several_threads_at_once_agree(two_threads, many_batches):
     model, X = fitted()
     expected = model.predict(X)

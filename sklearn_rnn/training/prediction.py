@@ -83,11 +83,16 @@ def _mapping(n_workers: int) -> Iterator[Mapping]:
     def mapping(
         function: Callable[[np.ndarray], np.ndarray], batches: list[np.ndarray]
     ) -> Iterator[np.ndarray]:
-        outputs = executor.map(function, batches)  # starts a thread for each of the first batches
-        # torch sets the number for the thread that asks and for threads that start later. The
-        # others' is set back at once, while the workers keep theirs.
-        all_ready.wait()
-        torch.set_num_threads(n_threads)
+        try:
+            outputs = executor.map(function, batches)  # a thread for each of the first batches
+            all_ready.wait()
+        except BaseException:  # or those that wait already would wait for ever
+            all_ready.abort()
+            raise
+        finally:
+            # torch sets the number for the thread that asks and for threads that start later. The
+            # others' is set back at once, while the workers keep theirs.
+            torch.set_num_threads(n_threads)
         return outputs
 
     try:
