@@ -105,7 +105,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
 
     _target_kind: ClassVar[type[Target]]
     _network_kind: ClassVar[type[Network]]
-    augmentation: Any = None
+    augmentation: Any = None  # no parameter of those that answer at each step
     _network_parameters: ClassVar[tuple[str, ...]] = _NETWORK
     """Names of the parameters that the network is built from."""
 
@@ -200,7 +200,8 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             the sequences, of numbers, categories or times, its other columns stand beside them,
             and all are known by their names. NaN or null stands for what is missing.
         y : array-like of shape (n_samples,) or, for regression, also (n_samples, n_outputs)
-            One label or number(s) a sequence.
+            One label or number(s) a sequence; of the estimators that answer at each step, one for
+            each step of each sequence.
         X_val, y_val : as X and y, optional
             Held-out data to measure each epoch on, and to stop by if ``early_stopping=True``.
         sample_weight : array-like of shape (n_samples,), optional

@@ -96,9 +96,8 @@ class DeviceInputs:
                 self._static_codes,
             )
         n_steps = rounded_length(self.lengths[rows].max())
-        index = torch.from_numpy(rows).to(self.device)
-        first, last, lengths = self._places.index_select(0, index).unbind(1)
-        places = (self._time[:n_steps] + first).clamp_(max=last).view(-1)
+        index, lengths, places = self._places_of(rows, n_steps)
+        places = places.view(-1)
 
         def steps_of(x: Tensor) -> Tensor:
             return x.index_select(0, places).view(n_steps, len(rows), x.shape[1]).transpose(0, 1)
@@ -122,11 +121,15 @@ class DeviceInputs:
             What stands behind the end is that of the last step.
         """
         n_steps = max(int(self.lengths[rows].max()), 1)
+        _, lengths, places = self._places_of(rows, n_steps)
+        inside = self._time[:n_steps].t() < lengths[:, None]
+        return inside, [entries[places.t()] for entries in of_steps]
+
+    def _places_of(self, rows: np.ndarray, n_steps: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return samples, their lengths, and where their steps are, (n_steps, n_samples)."""
         index = torch.from_numpy(rows).to(self.device)
         first, last, lengths = self._places.index_select(0, index).unbind(1)
-        time = self._time[:n_steps].t()
-        places = (time + first[:, None]).clamp_(max=last[:, None])
-        return time < lengths[:, None], [entries[places] for entries in of_steps]
+        return index, lengths, (self._time[:n_steps] + first).clamp_(max=last)
 
     def steps_of(self, rows: np.ndarray) -> np.ndarray:
         """Return the places of all steps of these samples, one sample after another."""

@@ -88,19 +88,20 @@ def _chunked(cells: Any) -> pa.ChunkedArray:
 
 def _of_one_unit(cells: np.ndarray) -> np.ndarray:
     """Return cells whose times all have the finest unit; Arrow takes that of the first for all."""
-    dtypes = {
-        cell.dtype
-        for cell in cells
-        if isinstance(cell, np.ndarray | np.datetime64 | np.timedelta64) and cell.dtype.kind in "mM"
-    }
+    dtypes = {cell.dtype for cell in cells if _is_of_times(cell)}
     if len(dtypes) < 2:
         return cells
     finest = np.result_type(*dtypes)
     same = cells.copy()
     for row, cell in enumerate(cells):
-        if isinstance(cell, np.ndarray | np.datetime64 | np.timedelta64):
+        if _is_of_times(cell):
             same[row] = cell.astype(finest)
     return same
+
+
+def _is_of_times(cell: Any) -> bool:
+    is_of_numpy = isinstance(cell, np.ndarray | np.datetime64 | np.timedelta64)
+    return is_of_numpy and cell.dtype.kind in "mM"
 
 
 def array_of(cells: Iterable[Any]) -> pa.Array:

@@ -71,6 +71,8 @@ def read_step_y(
 
 def is_flat(y: Any) -> bool:
     """Return whether y has one entry a sequence, which stands for sequences of one step."""
+    if hasattr(y, "__arrow_c_stream__") and not isinstance(y, pd.Series):
+        return not is_list(pa.chunked_array(y).type)
     y = _rows_of(y) if y is not None else ()
     if isinstance(y, np.ndarray):
         return y.ndim == 1

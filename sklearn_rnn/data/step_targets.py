@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import pandas as pd
 
@@ -40,9 +42,9 @@ class StepClassTarget(ClassTarget):
         return checked
 
     @classmethod
-    def from_y(cls, y: np.ndarray) -> StepClassTarget:
+    def from_y(cls, y: np.ndarray) -> Self:
         """Take the classes from the labels that are there."""
-        return super().from_y(_present(y))  # type: ignore[return-value]
+        return super().from_y(_present(y))
 
     def read(self, y: np.ndarray, name: str = "y") -> np.ndarray:
         """Return class indices, shape (n_steps,), -1 for none."""

@@ -103,7 +103,7 @@ class ClassTarget(Target):
         return _checked_labels(y, name)
 
     @classmethod
-    def from_y(cls, y: np.ndarray) -> ClassTarget:
+    def from_y(cls, y: np.ndarray) -> Self:
         """Take the classes from y.
 
         Raises
@@ -177,7 +177,7 @@ class NumberTarget(Target):
         return _checked_numbers(y, name)
 
     @classmethod
-    def from_y(cls, y: np.ndarray) -> NumberTarget:
+    def from_y(cls, y: np.ndarray) -> Self:
         """Take the number of outputs from y."""
         return cls(1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
 

@@ -6,12 +6,11 @@ A text is a sequence of its characters; a list of texts is a sequence of tokens.
 from __future__ import annotations
 
 from itertools import chain
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
+from sklearn_rnn.data.cells import is_missing
 from sklearn_rnn.data.leaves import Categories, Place
 
 
@@ -60,12 +59,8 @@ def _tokens(rows: list, place: Place) -> pa.Array:
     try:
         return pa.array(tokens, type=pa.large_string(), from_pandas=True)
     except (pa.ArrowException, TypeError):
-        odd = next(i for i, t in enumerate(tokens) if not isinstance(t, str) and not _is_missing(t))
+        odd = next(i for i, t in enumerate(tokens) if not isinstance(t, str) and not is_missing(t))
         raise TypeError(
             f"{place.of_value(odd)} must be a text, as the first token is. Got {tokens[odd]!r} "
             "instead."
         ) from None
-
-
-def _is_missing(token: Any) -> bool:
-    return np.ndim(token) == 0 and bool(pd.isna(token))
