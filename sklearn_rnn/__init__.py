@@ -2,7 +2,8 @@
 
 from sklearn_rnn._classifier import RNNClassifier
 from sklearn_rnn._regressor import RNNRegressor
-from sklearn_rnn._step import StepClassifier, StepRegressor
+from sklearn_rnn._step_classifier import StepClassifier
+from sklearn_rnn._step_regressor import StepRegressor
 
 __all__ = [
     "RNNClassifier",

@@ -315,14 +315,15 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         n_epochs = 1 if one_epoch else self.max_epochs
         stopping = EarlyStopping(self.n_iter_no_change, self.tol) if early_stopping else None
         schedule = None if one_epoch or self.lr_schedule is None else SCHEDULES[self.lr_schedule]
+        progress = None
+        if self.verbose and not one_epoch:
+            progress = ProgressBar(settings_line(self, samples, source, net), n_epochs, stopping)
         callbacks = fit_callbacks(
             samples.target,
             gradient_clip=self.gradient_clip,
             schedule=schedule and schedule(self.lr, n_epochs * len(source)),
             stopping=stopping,
-            progress=ProgressBar(settings_line(self, samples, source, net), n_epochs, stopping)
-            if self.verbose and not one_epoch
-            else None,
+            progress=progress,
         )
         train(
             net,

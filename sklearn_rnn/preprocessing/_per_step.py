@@ -40,6 +40,7 @@ def _inner_has(method: str) -> Any:
 
 
 # What comes out is wrapped here, as scikit-learn would make one column of each step's number.
+# scikit-learn has no types, so that mypy does not know the keyword.
 class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Fit an ordinary transformer on the steps of all sequences, and apply it to each step.
 

@@ -1,0 +1,321 @@
+"""One sequence -> a label at each step."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import log_softmax, softmax
+from sklearn.metrics import accuracy_score
+
+from sklearn_rnn._class_weight import CLASS_WEIGHT, class_factor
+from sklearn_rnn._params import Rule
+from sklearn_rnn._step import BaseStep
+from sklearn_rnn.data.step_targets import StepClassTarget
+from sklearn_rnn.training.callbacks import EarlyStopping
+
+
+class StepClassifier(BaseStep):
+    """Recurrent network that gives each step of a sequence a label.
+
+    A recurrent cell (LSTM [1]_, GRU [2]_ or a plain RNN) reads the steps, and a linear layer makes
+    the log-odds of the classes of its output at each of them, fitted by cross-entropy. With
+    ``bidirectional=True`` the label of a step is given in the light of the whole sequence, without
+    it in the light of what came before. Sequences may differ in length; padding never changes a
+    prediction.
+
+    Parameters
+    ----------
+    cell : {"gru", "lstm", "rnn", "mingru"} or subclass of Cell, default="gru"
+        What is carried through time: "rnn" is Elman's cell with tanh, "gru" and "lstm" are the
+        gated cells that remember longer, "mingru" [8]_ is a GRU whose gates read the input alone,
+        quicker to train. A class derived from
+        :class:`sklearn_rnn.nn.cells.Cell` adds one of your own.
+    hidden_size : int, default=64
+        Units of the state, in each layer and direction.
+    num_layers : int, default=1
+        Layers; each reads all outputs of the one below.
+    bidirectional : bool, default=True
+        Also read each sequence from its end. Turn it off to see only the past at each step.
+    dropout : float in [0, 1), default=0.3
+        Share of units zeroed in training, between layers and before the head. One mask holds
+        for all steps of a sequence [3]_.
+    recurrent_dropout : float in [0, 1), default=0.2
+        Share of recurrent weights zeroed in training, one mask for all steps of a batch [4]_.
+        The cell "mingru" has none.
+    static_to : {"head", "state", "both"}, default="both"
+        Where the columns that stand beside the sequences go: to the head, to the first state, or to
+        both. Only used when X has such columns.
+    embedding_size : int or "auto", default="auto"
+        Size of the vector learned for each token or category; "auto" takes ``1.6 n ** 0.56`` for n
+        categories, 64 at most.
+    min_frequency : int, default=1
+        Tokens and categories met less often in training count as unknown, as do those first met in
+        prediction.
+    standardize : bool, default=True
+        Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
+    lr : float, default=0.01
+        Learning rate; the highest one where a schedule changes it.
+    max_epochs : int, default=100
+        Passes over the training rows.
+    batch_size : int or "auto", default="auto"
+        Sequences an update. Batches hold sequences of like length. "auto" takes 32, or fewer (but
+        at least 4) where an epoch would have less than 8 updates.
+    max_batch_steps : int, default=131072
+        Limit of memory: a batch of more padded steps (sequences times the longest) goes through
+        the network in parts. The update is the same.
+    bptt_steps : int or None, default=None
+        Truncated backpropagation through time [9]_: longer sequences are cut into chunks of so many
+        steps, over whose borders the state is carried but gradients are not. Memory then
+        grows with the length by the outputs alone. None follows gradients through all steps.
+    optimizer : {"adamw", "adam", "rmsprop", "sgd"} or torch Optimizer class, default="adamw"
+        What turns gradients into updates [5]_.
+    weight_decay : float, default=0.01
+        How strongly the optimizer draws weights, but not biases, to zero.
+    lr_schedule : {"cosine", "onecycle"} or None, default="cosine"
+        How ``lr`` changes over the updates: a cosine down to zero, first up and then down
+        ("onecycle", [6]_), or not at all.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient; a larger one is scaled down [7]_.
+    early_stopping : bool, default=False
+        Hold out ``validation_fraction`` of the rows (stratified by class, whole groups, equal
+        sequences together) unless ``fit`` gets ``X_val``; stop when the loss there no longer falls;
+        keep the weights of the best epoch.
+    validation_fraction : float in (0, 1), default=0.1
+        Only used when ``early_stopping=True`` and ``fit`` gets no ``X_val``.
+    n_iter_no_change : int, default=10
+        Epochs without a better validation loss to stop after. Only used when
+        ``early_stopping=True``.
+    tol : float, default=1e-4
+        By how much a validation loss must be lower to count as better. Only used when
+        ``early_stopping=True``.
+    class_weight : dict, "balanced" or None, default=None
+        What the loss of a class's rows is multiplied by; "balanced" makes classes count equally.
+    callbacks : list of skorch callbacks or None, default=None
+        Instances; they are copied. One that stops training, as
+        ``skorch.callbacks.EarlyStopping``, does so after all have seen the epoch.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the last fit, ``max_epochs`` more, instead of starting anew.
+    device : str or torch.device, default="auto"
+        "auto" takes a CUDA device if there is one, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        An int makes fits repeat bit for bit on one number of threads. The global generators of
+        numpy and torch are neither read nor moved.
+    verbose : int, default=0
+        1 prints the settings and shows a progress bar with losses and time.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    n_features_in_ : int
+        Channels; for a frame the number of columns.
+    feature_names_in_ : ndarray of shape (n_columns,)
+        Column names, if X was a frame whose columns are all strings.
+    net_ : skorch.NeuralNet
+        The fitted net; ``net_.module_`` is the torch module, which takes raw data.
+    history_ : pandas.DataFrame
+        A row an epoch: ``epoch``, ``train_loss``, ``lr``, ``dur`` (seconds) and, with validation
+        data, ``valid_loss`` and ``valid_score``.
+    loss_curve_ : list of float
+        Training loss of each epoch, a step's in the mean.
+    validation_scores_ : list of float or None
+        Accuracy of the validation steps after each epoch.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch, from 1, whose weights were kept: with ``early_stopping=True`` that of the lowest
+        validation loss, else the last.
+
+    See Also
+    --------
+    StepRegressor : The same network for numbers.
+    RNNClassifier : One label a sequence.
+
+    Notes
+    -----
+    ``y`` holds one entry for each step of ``X``: a list or 1-D object array of arrays, a column of
+    lists, or one 2-D (or 3-D) array where all sequences have one length. Where an entry is None or
+    NaN the step has no say. Predictions are a 1-D object array of arrays, and one array where y was
+    one in ``fit`` and lengths are equal. A 1-D ``y`` stands for sequences of one step: the rows of
+    a 2-D ``X``.
+
+    References
+    ----------
+    .. [1] Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9.
+    .. [2] Cho, K. et al. (2014). Learning phrase representations using RNN encoder-decoder. EMNLP.
+    .. [3] Gal, Y. and Ghahramani, Z. (2016). A theoretically grounded application of dropout in
+           recurrent neural networks. NeurIPS.
+    .. [4] Merity, S., Keskar, N. and Socher, R. (2018). Regularizing and optimizing LSTM language
+           models. ICLR.
+    .. [5] Loshchilov, I. and Hutter, F. (2019). Decoupled weight decay regularization. ICLR.
+    .. [6] Smith, L. and Topin, N. (2019). Super-convergence: very fast training of neural networks
+           using large learning rates. SPIE.
+    .. [7] Pascanu, R., Mikolov, T. and Bengio, Y. (2013). On the difficulty of training recurrent
+           neural networks. ICML.
+    .. [8] Feng, L., Tung, F., Ahmed, M. O., Bengio, Y. and Hajimirsadeghi, H. (2024). Were RNNs
+           all we needed? arXiv:2410.01201.
+    .. [9] Williams, R. and Peng, J. (1990). An efficient gradient-based algorithm for on-line
+           training of recurrent network trajectories. Neural Computation 2.
+
+    Examples
+    --------
+    Is a number higher than the one before?
+
+    >>> import numpy as np
+    >>> from sklearn_rnn import StepClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=n) for n in rng.integers(5, 20, size=80)]
+    >>> y = [np.where(np.diff(x, prepend=x[0]) > 0, "up", "down") for x in X]
+    >>> model = StepClassifier(hidden_size=16, max_epochs=30, random_state=0).fit(X, y)
+    >>> model.predict([[0.0, 2.0, -1.0, 1.0]])[0]
+    array(['down', 'up', 'down', 'up'], dtype='<U4')
+    """
+
+    _target_kind = StepClassTarget
+    _parameter_rules: ClassVar[dict[str, Rule]] = BaseStep._parameter_rules | {
+        "class_weight": CLASS_WEIGHT,
+    }
+
+    def __init__(
+        self,
+        *,
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=True,
+        dropout=0.3,
+        recurrent_dropout=0.2,
+        static_to="both",
+        embedding_size="auto",
+        min_frequency=1,
+        standardize=True,
+        lr=0.01,
+        max_epochs=100,
+        batch_size="auto",
+        max_batch_steps=131_072,
+        bptt_steps=None,
+        optimizer="adamw",
+        weight_decay=0.01,
+        lr_schedule="cosine",
+        gradient_clip=1.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        class_weight=None,
+        callbacks=None,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            cell=cell,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            static_to=static_to,
+            embedding_size=embedding_size,
+            min_frequency=min_frequency,
+            standardize=standardize,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            max_batch_steps=max_batch_steps,
+            bptt_steps=bptt_steps,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            lr_schedule=lr_schedule,
+            gradient_clip=gradient_clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
+
+    def _take_over(self, net: Any, target: Any, stopping: EarlyStopping | None) -> None:
+        super()._take_over(net, target, stopping)
+        self.classes_ = target.classes
+
+    def _loss_factor(
+        self, target: StepClassTarget, numbers: np.ndarray, weight: np.ndarray
+    ) -> np.ndarray:
+        known = target.known(numbers)
+        factor = np.zeros(len(numbers))
+        factor[known] = class_factor(
+            self.class_weight, target, numbers[known], weight[known], type(self).__name__
+        )
+        return factor
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the most probable label of each step.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=object
+            An array of shape (n_steps,) for each sequence; one array of shape (n_samples, n_steps)
+            where y was one in ``fit`` and lengths are equal.
+        """
+        outputs, lengths = self._flat(X)
+        return self._as_sequences(self._target.decode(outputs), lengths)
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the probability of each class at each step.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=object
+            An array of shape (n_steps, n_classes) for each sequence, or one array, as in
+            :meth:`predict`. Columns in the order of ``classes_``.
+        """
+        outputs, lengths = self._flat(X)
+        return self._as_sequences(softmax(outputs, axis=1), lengths)
+
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the logarithm of the probability of each class at each step.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray
+            In the form of :meth:`predict_proba`.
+        """
+        outputs, lengths = self._flat(X)
+        return self._as_sequences(log_softmax(outputs, axis=1), lengths)
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the share of labelled steps that are labelled right.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+        y : labels of their steps
+        sample_weight : array-like of shape (n_samples,), optional
+            Of the sequences; each of their steps has it.
+
+        Returns
+        -------
+        float
+        """
+        return self._score_of(accuracy_score, X, y, sample_weight)

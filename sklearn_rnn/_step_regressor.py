@@ -1,0 +1,200 @@
+"""One sequence -> a number, or several, at each step."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import r2_score
+
+from sklearn_rnn._step import BaseStep
+from sklearn_rnn.data.step_targets import StepNumberTarget
+
+
+class StepRegressor(BaseStep):
+    """Recurrent network that gives each step of a sequence a number, or several.
+
+    A recurrent cell (LSTM [1]_, GRU [2]_ or a plain RNN) reads the steps, and a linear layer makes
+    the numbers of its output at each of them, fitted by squared error. Targets are standardised
+    inside; predictions are in their own units. With ``bidirectional=True`` each step is answered in
+    the light of the whole sequence, without it in the light of what came before. Sequences may
+    differ in length; padding never changes a prediction.
+
+    Parameters
+    ----------
+    cell : {"gru", "lstm", "rnn", "mingru"} or subclass of Cell, default="gru"
+        What is carried through time: "rnn" is Elman's cell with tanh, "gru" and "lstm" are the
+        gated cells that remember longer, "mingru" [8]_ is a GRU whose gates read the input alone,
+        quicker to train. A class derived from
+        :class:`sklearn_rnn.nn.cells.Cell` adds one of your own.
+    hidden_size : int, default=64
+        Units of the state, in each layer and direction.
+    num_layers : int, default=1
+        Layers; each reads all outputs of the one below.
+    bidirectional : bool, default=True
+        Also read each sequence from its end. Turn it off to see only the past at each step.
+    dropout : float in [0, 1), default=0.3
+        Share of units zeroed in training, between layers and before the head. One mask holds
+        for all steps of a sequence [3]_.
+    recurrent_dropout : float in [0, 1), default=0.2
+        Share of recurrent weights zeroed in training, one mask for all steps of a batch [4]_.
+        The cell "mingru" has none.
+    static_to : {"head", "state", "both"}, default="both"
+        Where the columns that stand beside the sequences go: to the head, to the first state, or to
+        both. Only used when X has such columns.
+    embedding_size : int or "auto", default="auto"
+        Size of the vector learned for each token or category; "auto" takes ``1.6 n ** 0.56`` for n
+        categories, 64 at most.
+    min_frequency : int, default=1
+        Tokens and categories met less often in training count as unknown, as do those first met in
+        prediction.
+    standardize : bool, default=True
+        Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
+    lr : float, default=0.01
+        Learning rate; the highest one where a schedule changes it.
+    max_epochs : int, default=100
+        Passes over the training rows.
+    batch_size : int or "auto", default="auto"
+        Sequences an update. Batches hold sequences of like length. "auto" takes 32, or fewer (but
+        at least 4) where an epoch would have less than 8 updates.
+    max_batch_steps : int, default=131072
+        Limit of memory: a batch of more padded steps (sequences times the longest) goes through
+        the network in parts. The update is the same.
+    bptt_steps : int or None, default=None
+        Truncated backpropagation through time [9]_: longer sequences are cut into chunks of so many
+        steps, over whose borders the state is carried but gradients are not. Memory then
+        grows with the length by the outputs alone. None follows gradients through all steps.
+    optimizer : {"adamw", "adam", "rmsprop", "sgd"} or torch Optimizer class, default="adamw"
+        What turns gradients into updates [5]_.
+    weight_decay : float, default=0.01
+        How strongly the optimizer draws weights, but not biases, to zero.
+    lr_schedule : {"cosine", "onecycle"} or None, default="cosine"
+        How ``lr`` changes over the updates: a cosine down to zero, first up and then down
+        ("onecycle", [6]_), or not at all.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient; a larger one is scaled down [7]_.
+    early_stopping : bool, default=False
+        Hold out ``validation_fraction`` of the rows (stratified by class, whole groups, equal
+        sequences together) unless ``fit`` gets ``X_val``; stop when the loss there no longer falls;
+        keep the weights of the best epoch.
+    validation_fraction : float in (0, 1), default=0.1
+        Only used when ``early_stopping=True`` and ``fit`` gets no ``X_val``.
+    n_iter_no_change : int, default=10
+        Epochs without a better validation loss to stop after. Only used when
+        ``early_stopping=True``.
+    tol : float, default=1e-4
+        By how much a validation loss must be lower to count as better. Only used when
+        ``early_stopping=True``.
+    callbacks : list of skorch callbacks or None, default=None
+        Instances; they are copied. One that stops training, as
+        ``skorch.callbacks.EarlyStopping``, does so after all have seen the epoch.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the last fit, ``max_epochs`` more, instead of starting anew.
+    device : str or torch.device, default="auto"
+        "auto" takes a CUDA device if there is one, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        An int makes fits repeat bit for bit on one number of threads. The global generators of
+        numpy and torch are neither read nor moved.
+    verbose : int, default=0
+        1 prints the settings and shows a progress bar with losses and time.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Channels; for a frame the number of columns.
+    feature_names_in_ : ndarray of shape (n_columns,)
+        Column names, if X was a frame whose columns are all strings.
+    net_ : skorch.NeuralNet
+        The fitted net; ``net_.module_`` is the torch module, which takes raw data.
+    history_ : pandas.DataFrame
+        A row an epoch: ``epoch``, ``train_loss``, ``lr``, ``dur`` (seconds) and, with validation
+        data, ``valid_loss`` and ``valid_score``.
+    loss_curve_ : list of float
+        Training loss of each epoch, a step's in the mean.
+    validation_scores_ : list of float or None
+        R squared of the validation steps after each epoch.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch, from 1, whose weights were kept: with ``early_stopping=True`` that of the lowest
+        validation loss, else the last.
+
+    See Also
+    --------
+    StepClassifier : The same network for labels.
+    RNNRegressor : One number a sequence.
+
+    Notes
+    -----
+    ``y`` holds one entry for each step of ``X``: a list or 1-D object array of arrays, a column of
+    lists, or one 2-D (or 3-D) array where all sequences have one length. Where an entry is None or
+    NaN the step has no say. Predictions are a 1-D object array of arrays, and one array where y was
+    one in ``fit`` and lengths are equal. A 1-D ``y`` stands for sequences of one step: the rows of
+    a 2-D ``X``.
+
+    References
+    ----------
+    .. [1] Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9.
+    .. [2] Cho, K. et al. (2014). Learning phrase representations using RNN encoder-decoder. EMNLP.
+    .. [3] Gal, Y. and Ghahramani, Z. (2016). A theoretically grounded application of dropout in
+           recurrent neural networks. NeurIPS.
+    .. [4] Merity, S., Keskar, N. and Socher, R. (2018). Regularizing and optimizing LSTM language
+           models. ICLR.
+    .. [5] Loshchilov, I. and Hutter, F. (2019). Decoupled weight decay regularization. ICLR.
+    .. [6] Smith, L. and Topin, N. (2019). Super-convergence: very fast training of neural networks
+           using large learning rates. SPIE.
+    .. [7] Pascanu, R., Mikolov, T. and Bengio, Y. (2013). On the difficulty of training recurrent
+           neural networks. ICML.
+    .. [8] Feng, L., Tung, F., Ahmed, M. O., Bengio, Y. and Hajimirsadeghi, H. (2024). Were RNNs
+           all we needed? arXiv:2410.01201.
+    .. [9] Williams, R. and Peng, J. (1990). An efficient gradient-based algorithm for on-line
+           training of recurrent network trajectories. Neural Computation 2.
+
+    Examples
+    --------
+    The running sum of what came so far:
+
+    >>> import numpy as np
+    >>> from sklearn_rnn import StepRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=n) for n in rng.integers(5, 20, size=80)]
+    >>> y = [x.cumsum() for x in X]
+    >>> model = StepRegressor(hidden_size=16, max_epochs=30, random_state=0).fit(X, y)
+    >>> [len(sums) for sums in model.predict(X[:3])] == [len(x) for x in X[:3]]
+    True
+    >>> model.score(X, y) > 0.9
+    True
+    """
+
+    _target_kind = StepNumberTarget
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the number(s) expected at each step.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=object
+            A float64 array of shape (n_steps,) or (n_steps, n_outputs) for each sequence, in y's
+            units; one array where y was one in ``fit`` and lengths are equal.
+        """
+        outputs, lengths = self._flat(X)
+        return self._as_sequences(self._target.decode(outputs), lengths)
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return R squared over all steps that have a number.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+        y : numbers of their steps
+        sample_weight : array-like of shape (n_samples,), optional
+            Of the sequences; each of their steps has it.
+
+        Returns
+        -------
+        float
+        """
+        return self._score_of(r2_score, X, y, sample_weight)
