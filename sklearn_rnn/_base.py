@@ -352,28 +352,39 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         names: tuple[str, str] = ("X", "y"),
     ) -> Samples:
         """Read what a fit is made of; a row of weight 0 may have any y."""
-        X_name, y_name = names
-        inputs = self._read_X(X, X_name, reset=reset)
+        inputs = self._read_X(X, names[0], reset=reset)
         weight = read_weight(sample_weight, len(inputs))
-        y = self._target_kind.check(self._read_y(y, inputs, weight, names, reset=reset), y_name)
-        if target is None:
-            target = self._target_kind.from_y(y)
-        numbers = target.read(y, y_name)
+        target, numbers, offsets = self._read_y(y, inputs, weight, names, target)
         group = None if groups is None else read_groups(groups, len(inputs))
         if not splitting:  # groups have no say, nor may they keep equal rows apart
             group = None
-        rows = canonical_rows(inputs, numbers, weight, group, per_step=target.per_step)
-        return Samples(inputs, numbers, group, rows, target, device)
+        rows = canonical_rows(inputs, numbers, weight, group, target_offsets=offsets)
+        return Samples(inputs, numbers, offsets, group, rows, target, device)
 
     def _read_y(
-        self, y: Any, inputs: Inputs, weight: np.ndarray, names: tuple[str, str], *, reset: bool
-    ) -> np.ndarray:
-        """Return y as an array, its entries unchecked but for their number."""
+        self,
+        y: Any,
+        inputs: Inputs,
+        weight: np.ndarray,
+        names: tuple[str, str],
+        target: Target | None,
+    ) -> tuple[Target, np.ndarray, np.ndarray | None]:
+        """Return the target, made from y if there is none yet, and what it reads of y.
+
+        Returns
+        -------
+        target : Target
+        numbers : ndarray, one row a sample or, laid end to end, one an entry of its sequence
+        offsets : ndarray of shape (n_samples + 1,) or None
+            Where each sequence of entries begins.
+        """
         y = read_y(y, len(inputs), type(self).__name__, names)
         if not weight.all():
             y = y.copy()
             y[weight == 0] = y[weight.argmax()]  # any y that is in use: these rows have no say
-        return y
+        y = self._target_kind.check(y, names[1])
+        target = self._target_kind.from_y(y) if target is None else target
+        return target, target.read(y, names[1]), None
 
     def _new_net(self, samples: Samples, training: TrainingRows, random: torch.Generator) -> Any:
         sequences, static = samples.inputs.sequences, samples.inputs.static

@@ -10,6 +10,7 @@ from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.per_step import is_flat, read_step_y
 from sklearn_rnn.data.ragged import split_at
+from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.encoder import ManyToMany
 
 
@@ -25,17 +26,24 @@ class BaseStep(BaseRecurrent):
         super()._train(X, y, *args, continued=continued, **kwargs)
 
     def _read_y(
-        self, y: Any, inputs: Inputs, weight: np.ndarray, names: tuple[str, str], *, reset: bool
-    ) -> np.ndarray:
+        self,
+        y: Any,
+        inputs: Inputs,
+        weight: np.ndarray,
+        names: tuple[str, str],
+        target: Target | None,
+    ) -> tuple[Target, np.ndarray, np.ndarray | None]:
         lengths = inputs.sequences.lengths
         entries, form = read_step_y(y, lengths, type(self).__name__, names)
-        if reset:
+        if target is None:
             self._y_form = form
         ignored = np.repeat(weight == 0, lengths)
         if ignored.any():  # rows without weight may have any y
             entries = entries.astype(object)
             entries[ignored] = None
-        return entries
+        entries = self._target_kind.check(entries, names[1])
+        target = self._target_kind.from_y(entries) if target is None else target
+        return target, target.read(entries, names[1]), inputs.sequences.offsets
 
     def _flat(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the network's outputs of all steps, and the length of each sequence."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sklearn_rnn.data.inputs import Inputs
-from sklearn_rnn.data.ragged import Ragged, places_of
+from sklearn_rnn.data.ragged import Ragged
 
 POOL_BATCHES = 32
 """Training batches whose sequences are sorted by length together."""
@@ -52,14 +52,102 @@ class Batch:
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 
+class StepPlaces:
+    """Where the steps of sequences are that lie end to end on the device.
+
+    Parameters
+    ----------
+    offsets : ndarray of shape (n_samples + 1,)
+    device : torch.device
+    """
+
+    def __init__(self, offsets: np.ndarray, device: torch.device) -> None:
+        self.offsets = offsets
+        self.lengths = np.diff(offsets)
+        self.device = device
+
+    @cached_property
+    def _places(self) -> Tensor:
+        """First place, last place and length of each sequence; some step for one without."""
+        end = max(int(self.offsets[-1]), 1) - 1
+        first = np.minimum(self.offsets[:-1], end)
+        last = np.maximum(self.offsets[1:] - 1, first)
+        return torch.from_numpy(np.stack([first, last, self.lengths], axis=1)).to(self.device)
+
+    @cached_property
+    def _time(self) -> Tensor:
+        return torch.arange(rounded_length(self.lengths.max()), device=self.device)[:, None]
+
+    def of(self, rows: np.ndarray, n_steps: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return samples, their lengths, and where their first steps are, (n_steps, n_samples).
+
+        Behind the end of a sequence stands its last step again.
+        """
+        index = torch.from_numpy(rows).to(self.device)
+        first, last, lengths = self._places.index_select(0, index).unbind(1)
+        return index, lengths, (self._time[:n_steps] + first).clamp_(max=last)
+
+    def batch_of(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return which steps are inside, and places, of a batch that ends with the longest.
+
+        Returns
+        -------
+        inside : Tensor of shape (batch, time), bool
+            False behind the end of a sequence.
+        places : Tensor of shape (batch, time)
+        """
+        n_steps = max(int(self.lengths[rows].max()), 1)
+        _, lengths, places = self.of(rows, n_steps)
+        return self._time[:n_steps].t() < lengths[:, None], places.t()
+
+
+class RowTargets:
+    """What the loss compares with, held on the device: one entry a sample."""
+
+    def __init__(self, encoded: np.ndarray, device: torch.device) -> None:
+        self._encoded = torch.from_numpy(np.ascontiguousarray(encoded)).to(device)
+
+    def gather(self, rows: np.ndarray) -> Tensor:
+        """Return the entries of these samples."""
+        return self._encoded[torch.from_numpy(rows).to(self._encoded.device)]
+
+
+class SequenceTargets:
+    """What the loss compares with, held on the device: a sequence of entries a sample.
+
+    Parameters
+    ----------
+    encoded : ndarray of n_entries
+    weight : ndarray of shape (n_entries,)
+        Of each entry in the loss of its sample; 0 for one that is not known.
+    offsets : ndarray of shape (n_samples + 1,)
+    device : torch.device
+    """
+
+    def __init__(
+        self, encoded: np.ndarray, weight: np.ndarray, offsets: np.ndarray, device: torch.device
+    ) -> None:
+        self._encoded = torch.from_numpy(np.ascontiguousarray(encoded)).to(device)
+        self._weight = torch.from_numpy(weight.astype(np.float32)).to(device)
+        self._places = StepPlaces(offsets, device)
+
+    def gather(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return the entries of these samples, (batch, time, ...), and weights, (batch, time).
+
+        What stands behind the end is the last entry with a weight of 0.
+        """
+        inside, places = self._places.batch_of(rows)
+        return self._encoded[places], self._weight[places] * inside
+
+
 class DeviceInputs:
     """Inputs held once on the device, from which batches are gathered."""
 
     def __init__(self, inputs: Inputs, device: torch.device | str = "cpu") -> None:
         sequences, static = inputs.sequences, inputs.static
-        self.lengths = sequences.lengths
-        self._offsets = sequences.offsets
         self._values, self._codes = _on_device(sequences, device)
+        self.steps = StepPlaces(sequences.offsets, self._values.device)
+        self.lengths = self.steps.lengths
         self._static_values: Tensor | None = None
         self._static_codes: Tensor | None = None
         if static is not None:
@@ -73,18 +161,6 @@ class DeviceInputs:
         """Where the batches are."""
         return self._values.device
 
-    @cached_property
-    def _places(self) -> Tensor:
-        """First place, last place and length of each sequence; some step for one without."""
-        end = len(self._values) - 1
-        first = np.minimum(self._offsets[:-1], end)
-        last = np.maximum(self._offsets[1:] - 1, first)
-        return torch.from_numpy(np.stack([first, last, self.lengths], axis=1)).to(self.device)
-
-    @cached_property
-    def _time(self) -> Tensor:
-        return torch.arange(rounded_length(self.lengths.max()), device=self.device)[:, None]
-
     def gather(self, rows: np.ndarray) -> Batch:
         """Return these samples padded to a common, rounded length."""
         if len(self) == 1 and len(rows) == 1:  # to answer one sequence quickly
@@ -96,7 +172,7 @@ class DeviceInputs:
                 self._static_codes,
             )
         n_steps = rounded_length(self.lengths[rows].max())
-        index, lengths, places = self._places_of(rows, n_steps)
+        index, lengths, places = self.steps.of(rows, n_steps)
         places = places.view(-1)
 
         def steps_of(x: Tensor) -> Tensor:
@@ -109,31 +185,6 @@ class DeviceInputs:
             None if self._static_values is None else self._static_values.index_select(0, index),
             None if self._static_codes is None else self._static_codes.index_select(0, index),
         )
-
-    def gather_steps(self, rows: np.ndarray, *of_steps: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return entries of steps, laid end to end, as a batch has the steps.
-
-        Returns
-        -------
-        inside : Tensor of shape (batch, time), bool
-            False behind the end of a sequence.
-        entries : list of Tensor of shape (batch, time, ...)
-            What stands behind the end is that of the last step.
-        """
-        n_steps = max(int(self.lengths[rows].max()), 1)
-        _, lengths, places = self._places_of(rows, n_steps)
-        inside = self._time[:n_steps].t() < lengths[:, None]
-        return inside, [entries[places.t()] for entries in of_steps]
-
-    def _places_of(self, rows: np.ndarray, n_steps: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return samples, their lengths, and where their steps are, (n_steps, n_samples)."""
-        index = torch.from_numpy(rows).to(self.device)
-        first, last, lengths = self._places.index_select(0, index).unbind(1)
-        return index, lengths, (self._time[:n_steps] + first).clamp_(max=last)
-
-    def steps_of(self, rows: np.ndarray) -> np.ndarray:
-        """Return the places of all steps of these samples, one sample after another."""
-        return places_of(self._offsets, rows)
 
 
 def _on_device(ragged: Ragged, device: torch.device | str) -> tuple[Tensor, Tensor | None]:

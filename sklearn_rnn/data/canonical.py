@@ -55,7 +55,7 @@ def canonical_rows(
     weight: np.ndarray,
     group: np.ndarray | None = None,
     *,
-    per_step: bool = False,
+    target_offsets: np.ndarray | None = None,
 ) -> TrainingRows:
     """Merge equal rows and order them by content.
 
@@ -65,24 +65,25 @@ def canonical_rows(
     Parameters
     ----------
     inputs : Inputs of n_samples
-    target : ndarray, one row a sample, or one row a step
+    target : ndarray, one row a sample, or one row an entry of its sequence
         The encoded y.
     weight : ndarray of shape (n_samples,)
         Not negative; rows of weight 0 are left out.
     group : ndarray of shape (n_samples,), optional
         Rows of different groups are not merged.
-    per_step : bool, default=False
-        Whether the target has a row for each step.
+    target_offsets : ndarray of shape (n_samples + 1,), optional
+        Where each sample's entries of the target begin, if it is a sequence.
     """
     kept = np.flatnonzero(weight > 0)
     x_hash = hash_sequences(inputs.sequences)[kept]
     if inputs.static is not None:
         x_hash = _mix(x_hash ^ hash_sequences(inputs.static)[kept])
-    if per_step:
-        columns = _words(target)
-        target_hash = _hash_steps(inputs.sequences, lambda steps: columns[steps].T)
-    else:
+    if target_offsets is None:
         target_hash = _hash_columns(target)
+    else:
+        columns = _words(target)
+        entries = Ragged.from_lengths(columns, np.diff(target_offsets))
+        target_hash = _hash_steps(entries, lambda steps: columns[steps].T)
     row_hash = _mix(x_hash ^ target_hash[kept])
     if group is not None:
         row_hash = _mix(row_hash ^ _hash_columns(group)[kept])

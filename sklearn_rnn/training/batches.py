@@ -12,6 +12,8 @@ from torch import Generator, Tensor
 from sklearn_rnn.data.batching import (
     Batch,
     DeviceInputs,
+    RowTargets,
+    SequenceTargets,
     cut_to_steps,
     ordered_batches,
     shuffled_batches,
@@ -58,7 +60,7 @@ class BatchSource:
     ----------
     inputs : DeviceInputs
         All samples, training and held-out ones alike: they are stored once.
-    target : ndarray, one row a sample, or a step where there are weights of steps
+    target : RowTargets or SequenceTargets
     weight : ndarray of shape (n_samples,)
         Weight of each sample in the loss.
     rows : ndarray of int
@@ -72,21 +74,18 @@ class BatchSource:
         order, large and as they are.
     augment : callable, optional
         Changes each training batch.
-    step_weight : ndarray of shape (n_steps,), optional
-        Weight of each step in the loss of its sample; 0 for one without a target.
     """
 
     def __init__(
         self,
         inputs: DeviceInputs,
-        target: np.ndarray,
+        target: RowTargets | SequenceTargets,
         weight: np.ndarray,
         rows: np.ndarray,
         batch_size: int,
         max_steps: int,
         generator: Generator | None = None,
         augment: Augment | None = None,
-        step_weight: np.ndarray | None = None,
     ) -> None:
         self.inputs = inputs
         self.rows = rows
@@ -94,11 +93,8 @@ class BatchSource:
         self.max_steps = max_steps
         self.generator = generator
         self.augment = augment
-        self._target = torch.from_numpy(np.ascontiguousarray(target)).to(inputs.device)
+        self._target = target
         self._weight = torch.from_numpy(weight.astype(np.float32)).to(inputs.device)
-        self._step_weight: Tensor | None = None
-        if step_weight is not None:
-            self._step_weight = torch.from_numpy(step_weight.astype(np.float32)).to(inputs.device)
 
     def __len__(self) -> int:
         """Return the number of training batches an epoch."""
@@ -116,11 +112,8 @@ class BatchSource:
 
     def gather(self, rows: np.ndarray) -> SkorchBatch:
         """Return the batch of these samples."""
-        index = torch.from_numpy(rows).to(self.inputs.device)
         batch = self.inputs.gather(rows)
         if self.augment is not None and self.generator is not None:
             batch = self.augment(batch, self.generator)
-        if self._step_weight is None:
-            return batch.tensors(), (self._target[index], self._weight[index])
-        inside, (target, weight) = self.inputs.gather_steps(rows, self._target, self._step_weight)
-        return batch.tensors(), ((target, weight * inside), self._weight[index])
+        weight = self._weight[torch.from_numpy(rows).to(self._weight.device)]
+        return batch.tensors(), (self._target.gather(rows), weight)

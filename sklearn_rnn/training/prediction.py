@@ -11,19 +11,22 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from threading import Barrier
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from sklearn_rnn.data.batching import PREDICTION_STEPS, DeviceInputs, ordered_batches
+from sklearn_rnn.data.ragged import places_of
 from sklearn_rnn.training.memory import freed_memory_kept
 
 MAX_WORKERS = 16
 MIN_STEPS = 1 << 13
 """Padded steps of a batch that a core is given, where there are many cores."""
 
-Mapping = Callable[[Callable[[np.ndarray], np.ndarray], list[np.ndarray]], Iterable[np.ndarray]]
+Answer = TypeVar("Answer")
+Mapping = Callable[[Callable[[np.ndarray], Answer], list[np.ndarray]], Iterable[Answer]]
 
 
 def predict_in_batches(
@@ -36,32 +39,43 @@ def predict_in_batches(
     ndarray of shape (n_samples, n_outputs), or (n_steps, n_outputs) if the network answers per step
         In the order of the samples.
     """
+
+    def outputs_of(rows: np.ndarray) -> np.ndarray:
+        outputs = part(**inputs.gather(rows).tensors())
+        if per_step:  # (batch, time, n_outputs)
+            outputs = outputs[inputs.steps.batch_of(rows)[0]]
+        return outputs.cpu().numpy()
+
+    result: np.ndarray | None = None
+    for rows, outputs in over_batches(outputs_of, inputs):
+        places = places_of(inputs.steps.offsets, rows) if per_step else rows
+        if result is None:
+            n_rows = inputs.lengths.sum() if per_step else len(inputs)
+            result = np.empty((n_rows, outputs.shape[1]), outputs.dtype)
+        result[places] = outputs
+    assert result is not None  # reading refuses an empty X
+    return result
+
+
+def over_batches(
+    function: Callable[[np.ndarray], Answer], inputs: DeviceInputs
+) -> Iterator[tuple[np.ndarray, Answer]]:
+    """Call a function with the samples of each batch, without gradients, and yield both."""
     n_workers, max_steps = 1, PREDICTION_STEPS
     if inputs.device.type == "cpu" and torch.get_num_threads() > 1:
         n_workers = min(torch.get_num_threads(), MAX_WORKERS)
         max_steps = max(2 * PREDICTION_STEPS // n_workers, MIN_STEPS)
     batches = list(ordered_batches(inputs.lengths, max_steps))
 
-    def outputs_of(rows: np.ndarray) -> np.ndarray:
+    def without_gradients(rows: np.ndarray) -> Answer:
         with torch.inference_mode():  # which holds for the thread that asks for it
-            outputs = part(**inputs.gather(rows).tensors())
-            if per_step:  # (batch, time, n_outputs)
-                outputs = outputs[inputs.gather_steps(rows)[0]]
-            return outputs.cpu().numpy()
+            return function(rows)
 
-    result: np.ndarray | None = None
     with (
         nullcontext() if len(batches) == 1 else freed_memory_kept(),
         _mapping(min(n_workers, len(batches))) as mapping,
     ):
-        for rows, outputs in zip(batches, mapping(outputs_of, batches), strict=True):
-            places = inputs.steps_of(rows) if per_step else rows
-            if result is None:
-                n_rows = inputs.lengths.sum() if per_step else len(inputs)
-                result = np.empty((n_rows, outputs.shape[1]), outputs.dtype)
-            result[places] = outputs
-    assert result is not None  # reading refuses an empty X
-    return result
+        yield from zip(batches, mapping(without_gradients, batches), strict=True)
 
 
 @contextmanager
@@ -81,8 +95,8 @@ def _mapping(n_workers: int) -> Iterator[Mapping]:
     executor = ThreadPoolExecutor(n_workers, initializer=take_one_core)
 
     def mapping(
-        function: Callable[[np.ndarray], np.ndarray], batches: list[np.ndarray]
-    ) -> Iterator[np.ndarray]:
+        function: Callable[[np.ndarray], Answer], batches: list[np.ndarray]
+    ) -> Iterator[Answer]:
         try:
             outputs = executor.map(function, batches)  # a thread for each of the first batches
             all_ready.wait()

@@ -9,9 +9,10 @@ import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from sklearn_rnn.data.batching import DeviceInputs
+from sklearn_rnn.data.batching import DeviceInputs, RowTargets, SequenceTargets
 from sklearn_rnn.data.canonical import TrainingRows
 from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.ragged import places_of
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.training.batches import Augment, BatchSource
 from sklearn_rnn.training.validation import holdout
@@ -24,8 +25,10 @@ class Samples:
     Attributes
     ----------
     inputs : Inputs of n_samples
-    numbers : ndarray, one row a sample, or a step if the target is per step
+    numbers : ndarray, one row a sample, or an entry of a sample's sequence
         What ``target.read`` made of y.
+    offsets : ndarray of shape (n_samples + 1,) or None
+        Where each sample's entries begin, if y is a sequence.
     group : ndarray of shape (n_samples,) or None
     rows : TrainingRows
     target : Target
@@ -34,6 +37,7 @@ class Samples:
 
     inputs: Inputs
     numbers: np.ndarray
+    offsets: np.ndarray | None
     group: np.ndarray | None
     rows: TrainingRows
     target: Target
@@ -54,12 +58,11 @@ class Samples:
         return self.rows.take(~held_out), self.rows.take(held_out)
 
     def entries_of(self, rows: TrainingRows) -> tuple[np.ndarray, np.ndarray]:
-        """Return the numbers of these rows, or of all their steps, and the weight of each."""
-        if not self.target.per_step:
+        """Return the numbers of these rows, or of all their entries, and the weight of each."""
+        if self.offsets is None:
             return self.numbers[rows.rows], rows.weight
-        sequences = self.inputs.sequences
-        weight = np.repeat(rows.weight, sequences.lengths[rows.rows])
-        return self.numbers[sequences.steps_of(rows.rows)], weight
+        weight = np.repeat(rows.weight, np.diff(self.offsets)[rows.rows])
+        return self.numbers[places_of(self.offsets, rows.rows)], weight
 
     def source(
         self,
@@ -75,7 +78,7 @@ class Samples:
         Parameters
         ----------
         rows : TrainingRows
-        factor : ndarray of shape (n_rows,), or one for each of their steps
+        factor : ndarray of shape (n_rows,), or one for each of their entries
             What each loss is multiplied by besides the sample weight. Weights are scaled to a mean
             of 1 over an epoch, so that the learning rate keeps its meaning.
         batch_size, max_steps : int
@@ -86,32 +89,37 @@ class Samples:
         """
         if self._on_device is None:
             self._on_device = DeviceInputs(self.inputs, self.device)
-        step_weight = None
-        if self.target.per_step:
-            step_weight, factor = self._step_weights(rows, factor), np.ones(len(rows.rows))
-        weight_of_copy = rows.weight / rows.copies * factor
+        encoded = self.target.encode(self.numbers)
+        weight_of_copy = rows.weight / rows.copies
+        target: RowTargets | SequenceTargets
+        if self.offsets is None:
+            target = RowTargets(encoded, self.device)
+            weight_of_copy = weight_of_copy * factor
+        else:
+            step_weight = self._step_weights(self.offsets, rows, factor)
+            target = SequenceTargets(encoded, step_weight, self.offsets, self.device)
         weight = np.zeros(len(self.inputs))
         mean = np.average(weight_of_copy, weights=rows.copies)
         weight[rows.rows] = weight_of_copy / (mean or 1.0)  # 0 if no class here has any weight
         return BatchSource(
             self._on_device,
-            self.target.encode(self.numbers),
+            target,
             weight,
             np.repeat(rows.rows, rows.copies),
             batch_size,
             max_steps,
             random,
             augment,
-            step_weight,
         )
 
-    def _step_weights(self, rows: TrainingRows, factor: np.ndarray) -> np.ndarray:
-        """Return the weight of each step in the loss of its row; a row's sum is 1 in the mean."""
-        sequences = self.inputs.sequences
-        steps = sequences.steps_of(rows.rows)
+    def _step_weights(
+        self, offsets: np.ndarray, rows: TrainingRows, factor: np.ndarray
+    ) -> np.ndarray:
+        """Return the weight of each entry in the loss of its row; a row's sum is 1 in the mean."""
+        steps = places_of(offsets, rows.rows)
         of_steps = factor * self.target.known(self.numbers[steps])
         weight = np.zeros(len(self.numbers))
-        of_rows = np.repeat(rows.copies, sequences.lengths[rows.rows])
+        of_rows = np.repeat(rows.copies, np.diff(offsets)[rows.rows])
         weight[steps] = of_steps / (((of_steps * of_rows).sum() / rows.copies.sum()) or 1.0)
         return weight
 
