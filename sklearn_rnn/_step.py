@@ -8,8 +8,9 @@ import numpy as np
 
 from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn.data.inputs import Inputs
-from sklearn_rnn.data.per_step import is_flat, read_step_y
+from sklearn_rnn.data.per_step import read_step_y
 from sklearn_rnn.data.ragged import split_at
+from sklearn_rnn.data.sequence_y import is_flat
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.encoder import ManyToMany
 

@@ -294,8 +294,16 @@ BAD_Y = {
         ValueError,
         r"Row 4: X has \d+ step\(s\), but y has \d+ .*give None or NaN",
     ),
-    "single label in a row": ([*LABELS[:4], "up", *LABELS[5:]], TypeError, "Row 4 of y must hold"),
-    "single number in a row": ([*LABELS[:4], 3, *LABELS[5:]], TypeError, "Row 4 of y .*value 3"),
+    "single label in a row": (
+        [*LABELS[:4], "up", *LABELS[5:]],
+        TypeError,
+        "Row 4 of y must be the sequence",
+    ),
+    "single number in a row": (
+        [*LABELS[:4], 3, *LABELS[5:]],
+        TypeError,
+        "Row 4 of y must be a 1-D array.*Got 3",
+    ),
     "one label a sequence": (
         ["up", "down"] * 20,
         ValueError,

@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_rnn.data.per_sample import read_weight
 from sklearn_rnn.data.reading import NUMERIC_KINDS
-from sklearn_rnn.metrics._reading import read_sequences
+from sklearn_rnn.data.sequence_y import read_sequences
 
 _ROUNDING = 1e-6
 

@@ -9,7 +9,8 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cpdist
 
-from sklearn_rnn.metrics._reading import Sequences, codes_of, labelled_sequences
+from sklearn_rnn.data.sequence_y import Sequences
+from sklearn_rnn.metrics._reading import codes_of, labelled_sequences
 
 
 def exact_match(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
