@@ -2,12 +2,16 @@
 
 from sklearn_rnn._classifier import RNNClassifier
 from sklearn_rnn._regressor import RNNRegressor
+from sklearn_rnn._seq2seq_classifier import Seq2SeqClassifier
+from sklearn_rnn._seq2seq_regressor import Seq2SeqRegressor
 from sklearn_rnn._step_classifier import StepClassifier
 from sklearn_rnn._step_regressor import StepRegressor
 
 __all__ = [
     "RNNClassifier",
     "RNNRegressor",
+    "Seq2SeqClassifier",
+    "Seq2SeqRegressor",
     "StepClassifier",
     "StepRegressor",
     "__version__",

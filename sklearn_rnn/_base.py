@@ -45,7 +45,7 @@ from sklearn_rnn.nn.encoder import Network
 from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput, NumericInput
 from sklearn_rnn.nn.static import PLACES
 from sklearn_rnn.training.batches import Augment, BatchSource, auto_batch_size
-from sklearn_rnn.training.callbacks import EarlyStopping, are_callbacks, fit_callbacks
+from sklearn_rnn.training.callbacks import Callback, EarlyStopping, are_callbacks, fit_callbacks
 from sklearn_rnn.training.net import make_net, train
 from sklearn_rnn.training.prediction import predict_in_batches
 from sklearn_rnn.training.progress import ProgressBar, settings_line
@@ -330,11 +330,12 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             source,
             validation,
             n_epochs,
-            callbacks,
+            [*self._extra_callbacks(n_epochs), *callbacks],
             deepcopy(list(self.callbacks or [])),  # skorch changes callbacks in place
             lr=self.lr,
             weight_decay=self.weight_decay,
         )
+        self._after_training(net, source, samples.target)
         self._split_seed = split_seed
         self._take_over(net, samples.target, stopping)
 
@@ -400,6 +401,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             torch.from_numpy(samples.target.initial_outputs),
             generator=random,
             **{name: getattr(self, name) for name in self._network_parameters},
+            **self._network_extras(samples.target, random),
         )
         net = make_net(
             module,
@@ -411,6 +413,17 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             *(torch.from_numpy(x).to(torch.float32) for x in (statistics.mean, statistics.std))
         )
         return net
+
+    def _network_extras(self, target: Any, random: torch.Generator) -> dict[str, Any]:
+        """Return what the network is built from besides parameters."""
+        return {}
+
+    def _extra_callbacks(self, n_epochs: int) -> list[Callback]:
+        """Return callbacks of a fit besides those that all estimators have."""
+        return []
+
+    def _after_training(self, net: Any, source: BatchSource, target: Any) -> None:
+        """Learn what is left to learn of the training rows."""
 
     def _input_part(
         self,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.frames import Columns, array_schema, as_columns, read_columns
+from sklearn_rnn.data.frames import Columns, array_schema, as_columns, read_columns, read_rows
 from sklearn_rnn.data.inputs import Inputs, Schema
 from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.reading import (
@@ -17,6 +17,7 @@ from sklearn_rnn.data.reading import (
     checked_numbers,
     read_sequences,
 )
+from sklearn_rnn.data.tables import is_frame
 
 
 class SequenceReader:
@@ -36,13 +37,16 @@ class SequenceReader:
 
     def _read_X(self, X: Any, name: str = "X", *, reset: bool) -> Inputs:
         """Read X of any form; with reset remember its form, else compare with it."""
-        X = as_columns(X, name, expected=not reset and self._fitted_form == "frame")
+        of_rows = self._rows_are_steps and is_frame(X)
+        X = as_columns(X, name, expected=of_rows or (not reset and self._fitted_form == "frame"))
         if isinstance(X, Columns):
             form = "sequences" if X.names is None else "frame"
             X = self._matched(X, name, reset=reset)
-            if not reset and (form == "sequences" or self._fitted_form != "frame"):
+            of_rows = of_rows and not any(X.is_sequence)
+            if not of_rows and not reset and (form == "sequences" or self._fitted_form != "frame"):
                 self._check_static(not all(X.is_sequence), name)
-            inputs, schema = read_columns(X, name, None if reset else self._schema)
+            read = read_rows if of_rows else read_columns
+            inputs, schema = read(X, name, None if reset else self._schema)
         else:
             X = as_container(X, name, nested_table=reset)
             form = "sequences" if isinstance(X, list) or np.ndim(X) > 2 else "table"

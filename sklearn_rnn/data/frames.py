@@ -238,6 +238,23 @@ def read_columns(
     return Inputs(sequences, rows), Schema(steps, static)
 
 
+def read_rows(X: Columns, name: str = "X", schema: Schema | None = None) -> tuple[Inputs, Schema]:
+    """Read columns of single values as sequences of one step, of numbers and categories.
+
+    Parameters, errors as of :func:`read_columns`.
+    """
+    check_not_empty(X, name)
+    leaves = [
+        leaf
+        for i, column in enumerate(X.columns)
+        for leaf in _single_values(column, X.place(i, name))
+    ]
+    one_a_row = np.ones(len(X), dtype=np.int64)
+    rows, features, sources = assemble(leaves, one_a_row, schema and schema.steps)
+    check_static(rows, sources)
+    return Inputs(rows), Schema(features)
+
+
 def array_schema(sequences: Ragged, name: str) -> Schema:
     """Return the schema of sequences that are arrays of numbers."""
     return Schema((Feature((0,), Arrays.kind, sequences.n_channels, None, name),))

@@ -35,17 +35,7 @@ def read_step_y(
     ValueError
         If y is None, or has not one entry for each step; the message names the row.
     """
-    X_name, y_name = names
-    if y is None:
-        raise ValueError(
-            f"This {owner} estimator requires {y_name} to be passed, but the target y is None."
-        )
-    answers, form = read_answers(y, y_name)
-    if len(answers.lengths) != len(lengths):
-        raise ValueError(
-            "Found input variables with inconsistent numbers of samples: "
-            f"{X_name} has {len(lengths)} sequence(s), {y_name} has {len(answers.lengths)}."
-        )
+    answers, form = read_answers(y, len(lengths), owner, names)
     _check_lengths(answers.lengths, lengths, names)
     return answers.values, form
 

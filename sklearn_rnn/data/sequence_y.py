@@ -13,6 +13,7 @@ from pyarrow import types
 
 from sklearn_rnn.data.leaves import is_list
 from sklearn_rnn.data.nesting import split_vectors
+from sklearn_rnn.data.ragged import places_of
 from sklearn_rnn.data.reading import NUMERIC_KINDS, as_array, is_sequence
 from sklearn_rnn.data.tables import arrow_column, is_frame, is_polars, one_array
 
@@ -44,20 +45,46 @@ class Sequences:
         """Which sequence each step belongs to, shape (n_steps,)."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each sequence begins and, as the last entry, where all end."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
+    def place_of(self, step: int) -> tuple[int, int]:
+        """Return which sequence a step belongs to, and its place there."""
+        row = int(self.rows[step])
+        return row, step - int(self.offsets[row])
+
+    def take(self, rows: np.ndarray) -> Sequences:
+        """Return some sequences, each as often as it is asked for."""
+        values = self.values[places_of(self.offsets, rows)]
+        return Sequences(values, self.lengths[rows], self.is_null[rows])
+
     def keep(self, kept: np.ndarray) -> Sequences:
         """Return the sequences with some of their steps; kept is of shape (n_steps,), bool."""
         lengths = np.bincount(self.rows[kept], minlength=len(self.lengths))
         return Sequences(tidied(self.values[kept]), lengths, self.is_null)
 
 
-def read_answers(y: Any, name: str, *, texts: bool = False) -> tuple[Sequences, str]:
+def read_answers(
+    y: Any,
+    n_samples: int,
+    owner: str,
+    names: tuple[str, str] = ("X", "y"),
+    *,
+    texts: bool = False,
+) -> tuple[Sequences, str]:
     """Lay the y of an estimator end to end, whose form predictions shall have.
 
     Parameters
     ----------
     y : sequences, or one entry a sample for sequences of one step
-    name : str
-        What messages call it.
+    n_samples : int
+        Number of rows of X.
+    owner : str
+        Class name of the estimator, for messages.
+    names : tuple of str
+        What the user calls X and y.
     texts : bool
         Whether a text is the sequence of its characters; else it is one entry.
 
@@ -70,8 +97,27 @@ def read_answers(y: Any, name: str, *, texts: bool = False) -> tuple[Sequences, 
     Raises
     ------
     TypeError, ValueError
-        As :func:`read_sequences`, and if a sample has None in place of a sequence.
+        As :func:`read_sequences`; and if y is None, a sample has None in place of a sequence, or
+        their number is not that of X.
     """
+    X_name, name = names
+    if y is None:
+        raise ValueError(
+            f"This {owner} estimator requires {name} to be passed, but the target y is None."
+        )
+    answers, form = _read_form(y, name, texts)
+    if len(answers.lengths) != n_samples:
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"{X_name} has {n_samples} sequence(s), {name} has {len(answers.lengths)}."
+        )
+    if answers.is_null.any():
+        row = np.flatnonzero(answers.is_null)[0]
+        raise TypeError(f"Row {row} of {name} must be a sequence of entries. Got None instead.")
+    return answers, form
+
+
+def _read_form(y: Any, name: str, texts: bool) -> tuple[Sequences, str]:
     if is_frame(y):  # of one step a column
         y = as_array(y, name)
     if is_flat(y, texts=texts):
@@ -83,11 +129,7 @@ def read_answers(y: Any, name: str, *, texts: bool = False) -> tuple[Sequences, 
         form = "rectangular"
     elif texts and _holds_texts(y):
         form = "text"
-    answers = read_sequences(y, name, texts=texts)
-    if answers.is_null.any():
-        row = np.flatnonzero(answers.is_null)[0]
-        raise TypeError(f"Row {row} of {name} must be a sequence of entries. Got None instead.")
-    return answers, form
+    return read_sequences(y, name, texts=texts), form
 
 
 def is_flat(y: Any, *, texts: bool = False) -> bool:

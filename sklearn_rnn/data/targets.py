@@ -28,6 +28,8 @@ class Target(ABC):
 
     per_step: ClassVar[bool] = False
     """Whether there is an entry for each step, all of them laid end to end."""
+    feeds_network: bool = False
+    """Whether the network reads entries too, as what was said at the steps before."""
     loss: ClassVar[str]
     """Name of the loss in :mod:`sklearn_rnn.training.losses`."""
 

@@ -92,27 +92,43 @@ class Recurrence(nn.Module):
 
     def weights(self, layer: int, direction: str) -> CellWeights:
         """Return one layer's and direction's weights, thinned by recurrent dropout in training."""
-        weights = CellWeights(
-            *(getattr(self, f"{name}_l{layer}{direction}") for name in CellWeights._fields)
-        )
+        weights = self._weights_of(layer, direction)
         if self.training and self.recurrent_dropout > 0:
             shape = tuple(weights.weight_hh.shape)
             mask = keep_mask(shape, self.recurrent_dropout, self.generator)
             weights = weights._replace(weight_hh=weights.weight_hh * mask.to(weights.weight_hh))
         return weights
 
+    def _weights_of(self, layer: int, direction: str) -> CellWeights:
+        return CellWeights(
+            *(getattr(self, f"{name}_l{layer}{direction}") for name in CellWeights._fields)
+        )
+
     @property
     def n_state_units(self) -> int:
         """Numbers in the states of all layers and directions."""
         return self.num_layers * len(self.directions) * self.cell.n_states * self.hidden_size
 
-    def _states_from(self, start: Tensor, layer: int) -> list[State]:
-        """Return the first states of a layer, one a direction."""
+    def first_states(self, batch: int, start: Tensor | None = None) -> list[list[State]]:
+        """Return the states before the first step, for each layer one a direction.
+
+        Parameters
+        ----------
+        batch : int
+        start : Tensor of shape (batch, n_state_units), optional
+            What they are made of; they are zero without.
+        """
+        if start is None:
+            zeros = self.cell.initial_state(batch, self._weights_of(0, ""))
+            return [[zeros for _ in self.directions] for _ in range(self.num_layers)]
         shape = (self.num_layers, len(self.directions), self.cell.n_states, self.hidden_size)
-        parts = self.cell.bounded(start).unflatten(1, shape)[:, layer]
+        parts = self.cell.bounded(start).unflatten(1, shape)
         return [
-            tuple(parts[:, i, j].contiguous() for j in range(self.cell.n_states))
-            for i in range(len(self.directions))
+            [
+                tuple(parts[:, layer, i, j].contiguous() for j in range(self.cell.n_states))
+                for i in range(len(self.directions))
+            ]
+            for layer in range(self.num_layers)
         ]
 
     def forward(self, x: Tensor, lengths: Tensor, start: Tensor | None = None) -> Tensor:
@@ -132,14 +148,12 @@ class Recurrence(nn.Module):
         """
         flip = Flip(lengths, x.shape[0]) if len(self.directions) == 2 else None
         chunk_steps = self._chunk_steps(x.shape[1])
+        first_states = self.first_states(x.shape[1], start)
         for layer in range(self.num_layers):
             if layer > 0:
                 x = self.dropout(x)
             weights = [self.weights(layer, direction) for direction in self.directions]
-            if start is None:
-                states = [self.cell.initial_state(x.shape[1], w) for w in weights]
-            else:
-                states = self._states_from(start, layer)
+            states = first_states[layer]
             inputs = [x] if flip is None else [x, flip(x)]
             if chunk_steps is not None and x.shape[0] > chunk_steps:
                 outputs = self._scan_in_chunks(inputs, states, weights, chunk_steps)
@@ -198,6 +212,40 @@ class Recurrence(nn.Module):
         if len(self.directions) == 1:
             return forward
         return torch.cat([forward, outputs[0, :, self.hidden_size :]], dim=1)
+
+
+class Stepper:
+    """A recurrence in one direction taken step by step, where inputs aren't known beforehand.
+
+    Parameters
+    ----------
+    recurrence : Recurrence
+    batch : int
+    start : Tensor of shape (batch, n_state_units), optional
+        As of :meth:`Recurrence.forward`.
+    """
+
+    def __init__(self, recurrence: Recurrence, batch: int, start: Tensor | None = None) -> None:
+        self.cell = recurrence.cell
+        # Drawn once: a mask holds for all steps.
+        self.weights = [recurrence.weights(layer, "") for layer in range(recurrence.num_layers)]
+        ones = self.weights[0].weight_hh.new_ones(batch, recurrence.hidden_size)
+        self.masks = [recurrence.dropout(ones) for _ in self.weights[1:]]
+        self.states = [states[0] for states in recurrence.first_states(batch, start)]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the output after an input of shape (batch, input), shape (batch, hidden)."""
+        for layer, weights in enumerate(self.weights):
+            if layer > 0:
+                x = x * self.masks[layer - 1]
+            outputs, states = self.cell.scan([x[None]], [self.states[layer]], [weights])
+            x, self.states[layer] = outputs[0][0], states[0]
+        return x
+
+    def take(self, rows: Tensor) -> None:
+        """Go on with these rows of the batch, some of them several times or not at all."""
+        self.masks = [mask[rows] for mask in self.masks]
+        self.states = [tuple(s[rows] for s in state) for state in self.states]
 
 
 def at_step(x: Tensor, step: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class Parts:
         return sum(map(len, self.parts))
 
     def __iter__(self) -> Iterator[SkorchBatch]:
-        return map(self.source.gather, self.parts)
+        return (self.source.gather(part, augment=self.source.augment) for part in self.parts)
 
 
 class BatchSource:
@@ -74,6 +74,8 @@ class BatchSource:
         order, large and as they are.
     augment : callable, optional
         Changes each training batch.
+    feeds_targets : bool
+        Whether the network reads the targets too, as what it has said before.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class BatchSource:
         max_steps: int,
         generator: Generator | None = None,
         augment: Augment | None = None,
+        feeds_targets: bool = False,
     ) -> None:
         self.inputs = inputs
         self.rows = rows
@@ -93,6 +96,7 @@ class BatchSource:
         self.max_steps = max_steps
         self.generator = generator
         self.augment = augment
+        self.feeds_targets = feeds_targets
         self._target = target
         self._weight = torch.from_numpy(weight.astype(np.float32)).to(inputs.device)
 
@@ -101,19 +105,27 @@ class BatchSource:
         return -(-len(self.rows) // self.batch_size)
 
     def __iter__(self) -> Iterator[SkorchBatch | Parts]:
-        lengths = self.inputs.lengths
         if self.generator is None:
-            for places in ordered_batches(lengths[self.rows]):
-                yield self.gather(self.rows[places])
+            yield from self.in_order()
             return
+        lengths = self.inputs.lengths
         for rows in shuffled_batches(self.rows, lengths, self.batch_size, self.generator):
             parts = list(cut_to_steps(rows, lengths, self.max_steps))
-            yield self.gather(rows) if len(parts) == 1 else Parts(self, parts)
+            whole = len(parts) == 1
+            yield self.gather(rows, augment=self.augment) if whole else Parts(self, parts)
 
-    def gather(self, rows: np.ndarray) -> SkorchBatch:
-        """Return the batch of these samples."""
+    def in_order(self) -> Iterator[SkorchBatch]:
+        """Yield all batches once, in a fixed order and as they are, to measure by."""
+        for places in ordered_batches(self.inputs.lengths[self.rows]):
+            yield self.gather(self.rows[places])
+
+    def gather(self, rows: np.ndarray, augment: Augment | None = None) -> SkorchBatch:
+        """Return the batch of these samples, changed if there is a generator to draw from."""
         batch = self.inputs.gather(rows)
-        if self.augment is not None and self.generator is not None:
-            batch = self.augment(batch, self.generator)
+        if augment is not None and self.generator is not None:
+            batch = augment(batch, self.generator)
+        tensors, targets = batch.tensors(), self._target.gather(rows)
+        if self.feeds_targets:
+            tensors["targets"] = targets[0]
         weight = self._weight[torch.from_numpy(rows).to(self._weight.device)]
-        return batch.tensors(), (self._target.gather(rows), weight)
+        return tensors, (targets, weight)

@@ -133,6 +133,42 @@ class EarlyStopping(Callback):
         self._best_weights = {}
 
 
+class TeacherForcing(Callback):
+    """Set what share of steps read the right answer before them, epoch by epoch.
+
+    Parameters
+    ----------
+    share : float, "linear" or "sigmoid"
+        A fixed share, or how it falls from 1 to 0 over the epochs (Bengio et al. 2015, "Scheduled
+        sampling for sequence prediction with recurrent neural networks").
+    n_epochs : int
+    """
+
+    def __init__(self, share: float | str, n_epochs: int) -> None:
+        self.share = share
+        self.n_epochs = n_epochs
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Start counting."""
+        self._epoch = 0
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Set the share of this epoch."""
+        done = self._epoch / max(self.n_epochs - 1, 1)
+        if self.share == "linear":
+            share = 1 - done
+        elif self.share == "sigmoid":
+            share = 1 / (1 + np.exp(12 * (done - 0.5)))
+        else:
+            share = float(self.share)
+        net.module_.teacher_forcing = share
+        self._epoch += 1
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Leave a network that takes answers as they are given."""
+        net.module_.teacher_forcing = 1.0
+
+
 def are_callbacks(value: Any) -> bool:
     """Tell whether a value is a list of skorch callbacks, not of their classes."""
     return isinstance(value, list | tuple) and all(isinstance(cb, Callback) for cb in value)

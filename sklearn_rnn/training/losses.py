@@ -56,9 +56,29 @@ class StepSquaredError(nn.Module):
         return (error.square().mean(dim=2) * weight).sum(dim=1)
 
 
+class StepSquaredErrorAndEnd(StepSquaredError):
+    """The same, and cross-entropy of the last output, which says whether a step is the last.
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (batch, time, n_outputs + 1)
+    target : tuple of numbers and 0 or 1 (batch, time, n_outputs + 1), and weights (batch, time)
+    """
+
+    def forward(self, outputs: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the loss of each sample, shape (batch,)."""
+        entries, weight = target
+        of_end = functional.binary_cross_entropy_with_logits(
+            outputs[..., -1], entries[..., -1], reduction="none"
+        )
+        of_numbers = super().forward(outputs[..., :-1], (entries[..., :-1], weight))
+        return of_numbers + (of_end * weight).sum(dim=1)
+
+
 LOSSES: dict[str, type[nn.Module]] = {
     "cross_entropy": CrossEntropy,
     "squared_error": SquaredError,
     "step_cross_entropy": StepCrossEntropy,
     "step_squared_error": StepSquaredError,
+    "step_squared_error_and_end": StepSquaredErrorAndEnd,
 }

@@ -110,6 +110,7 @@ class Samples:
             max_steps,
             random,
             augment,
+            self.target.feeds_network,
         )
 
     def _step_weights(

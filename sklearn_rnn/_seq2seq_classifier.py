@@ -1,0 +1,321 @@
+"""One sequence or vector -> a sequence of tokens."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from scipy.special import log_softmax
+
+from sklearn_rnn._params import Rule, an_int
+from sklearn_rnn._seq2seq import BaseSeq2Seq
+from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.sequence_targets import TokenSequenceTarget
+from sklearn_rnn.data.sequence_y import read_answers
+from sklearn_rnn.nn.feedback import TokenFeedback
+from sklearn_rnn.nn.inputs import embedding_size
+from sklearn_rnn.training.callbacks import EarlyStopping
+
+
+class Seq2SeqClassifier(BaseSeq2Seq):
+    """Encoder and decoder: reads a sequence, then writes another, token by token.
+
+    The encoder, a recurrent cell (LSTM [1]_, GRU [2]_ or a plain RNN), reads all of X. The decoder
+    starts from where it ended and says one token at a time, fitted by cross-entropy; each reads the
+    one before. Attention lets it look at all steps of X. Lengths of X and y may differ; padding
+    never changes a prediction.
+
+    Parameters
+    ----------
+    cell : {"gru", "lstm", "rnn", "mingru"} or subclass of Cell, default="gru"
+        What is carried through time: "rnn" is Elman's cell with tanh, "gru" and "lstm" are the
+        gated cells that remember longer, "mingru" [8]_ is a GRU whose gates read the input alone,
+        quicker to train. A class derived from
+        :class:`sklearn_rnn.nn.cells.Cell` adds one of your own.
+    hidden_size : int, default=64
+        Units of the state, in each layer and direction.
+    num_layers : int, default=1
+        Layers; each reads all outputs of the one below.
+    bidirectional : bool, default=True
+        Let the encoder also read each sequence from its end.
+    encoder : {"sequence", "vector"}, default="sequence"
+        What a row of X is: a sequence, or one vector of features (one to many).
+    attention : {"dot", "additive"}, subclass of Attention or None, default="dot"
+        How the decoder looks back at the steps of X: by the product of its output and theirs
+        [10]_, by a small network of both [11]_, or not at all, knowing the encoder's last state
+        alone. Only used when ``encoder="sequence"``.
+    decoder_input : {"previous", "none"}, default="previous"
+        What the decoder reads at each step: what was said before, or nothing, so that its state
+        goes on by itself.
+    teacher_forcing : float in [0, 1], "linear" or "sigmoid", default=1.0
+        Share of training steps that read the right answer before them; the others read the
+        network's own. Names are ways for it to fall from 1 to 0 over the epochs [12]_. Below 1 the
+        decoder is trained step by step, several times slower.
+    beam_size : int, default=1
+        Beginnings of an answer that are followed at once in prediction: 1 says at each step what is
+        most probable there; more find an answer that is more probable as a whole.
+    max_steps : int or None, default=None
+        Longest answer in prediction, twice the longest in ``fit`` for None. Only used where lengths
+        differed in ``fit``.
+    dropout : float in [0, 1), default=0.3
+        Share of units zeroed in training, between layers and before the head. One mask holds
+        for all steps of a sequence [3]_.
+    recurrent_dropout : float in [0, 1), default=0.2
+        Share of recurrent weights zeroed in training, one mask for all steps of a batch [4]_.
+        The cell "mingru" has none.
+    static_to : {"head", "state", "both"}, default="both"
+        Where the columns that stand beside the sequences go: to the head, to the first state, or to
+        both. Only used when X has such columns.
+    embedding_size : int or "auto", default="auto"
+        Size of the vector learned for each token or category; "auto" takes ``1.6 n ** 0.56`` for n
+        categories, 64 at most.
+    min_frequency : int, default=1
+        Tokens and categories met less often in training count as unknown, as do those first met in
+        prediction.
+    standardize : bool, default=True
+        Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
+    lr : float, default=0.01
+        Learning rate; the highest one where a schedule changes it.
+    max_epochs : int, default=100
+        Passes over the training rows.
+    batch_size : int or "auto", default="auto"
+        Sequences an update. Batches hold sequences of like length. "auto" takes 32, or fewer (but
+        at least 4) where an epoch would have less than 8 updates.
+    max_batch_steps : int, default=131072
+        Limit of memory: a batch of more padded steps (sequences times the longest) goes through
+        the network in parts. The update is the same.
+    bptt_steps : int or None, default=None
+        Truncated backpropagation through time [9]_: longer sequences are cut into chunks of so many
+        steps, over whose borders the state is carried but gradients are not. Memory then
+        grows with the length by the outputs alone. None follows gradients through all steps.
+    optimizer : {"adamw", "adam", "rmsprop", "sgd"} or torch Optimizer class, default="adamw"
+        What turns gradients into updates [5]_.
+    weight_decay : float, default=0.01
+        How strongly the optimizer draws weights, but not biases, to zero.
+    lr_schedule : {"cosine", "onecycle"} or None, default="cosine"
+        How ``lr`` changes over the updates: a cosine down to zero, first up and then down
+        ("onecycle", [6]_), or not at all.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient; a larger one is scaled down [7]_.
+    early_stopping : bool, default=False
+        Hold out ``validation_fraction`` of the rows (whole groups, equal sequences together) unless
+        ``fit`` gets ``X_val``; stop when the loss there no longer falls; keep the weights of the
+        best epoch.
+    validation_fraction : float in (0, 1), default=0.1
+        Only used when ``early_stopping=True`` and ``fit`` gets no ``X_val``.
+    n_iter_no_change : int, default=10
+        Epochs without a better validation loss to stop after. Only used when
+        ``early_stopping=True``.
+    tol : float, default=1e-4
+        By how much a validation loss must be lower to count as better. Only used when
+        ``early_stopping=True``.
+    callbacks : list of skorch callbacks or None, default=None
+        Instances; they are copied. One that stops training, as
+        ``skorch.callbacks.EarlyStopping``, does so after all have seen the epoch.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the last fit, ``max_epochs`` more, instead of starting anew.
+    device : str or torch.device, default="auto"
+        "auto" takes a CUDA device if there is one, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        An int makes fits repeat bit for bit on one number of threads. The global generators of
+        numpy and torch are neither read nor moved.
+    verbose : int, default=0
+        1 prints the settings and shows a progress bar with losses and time.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_tokens,)
+        The tokens of y, sorted.
+    n_features_in_ : int
+        Channels; for a frame the number of columns.
+    feature_names_in_ : ndarray of shape (n_columns,)
+        Column names, if X was a frame whose columns are all strings.
+    net_ : skorch.NeuralNet
+        The fitted net; ``net_.module_`` is the torch module, which takes raw data.
+    history_ : pandas.DataFrame
+        A row an epoch: ``epoch``, ``train_loss``, ``lr``, ``dur`` (seconds) and, with validation
+        data, ``valid_loss`` and ``valid_score``.
+    loss_curve_ : list of float
+        Training loss of each epoch, a token's in the mean.
+    validation_scores_ : list of float or None
+        Share of the validation tokens said right, each after the right ones, after each epoch.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch, from 1, whose weights were kept: with ``early_stopping=True`` that of the lowest
+        validation loss, else the last.
+
+    See Also
+    --------
+    Seq2SeqRegressor : The same network for numbers.
+    StepClassifier : One label for each step of X.
+
+    Notes
+    -----
+    ``y`` holds one sequence of tokens a row: texts (of characters), lists or arrays of texts,
+    numbers or other labels, a column of lists, or one 2-D array. Where lengths differ in ``fit``
+    the end is learned, as one more token. A 1-D ``y`` of numbers stands for sequences of one token.
+
+    References
+    ----------
+    .. [1] Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9.
+    .. [2] Cho, K. et al. (2014). Learning phrase representations using RNN encoder-decoder. EMNLP.
+    .. [3] Gal, Y. and Ghahramani, Z. (2016). A theoretically grounded application of dropout in
+           recurrent neural networks. NeurIPS.
+    .. [4] Merity, S., Keskar, N. and Socher, R. (2018). Regularizing and optimizing LSTM language
+           models. ICLR.
+    .. [5] Loshchilov, I. and Hutter, F. (2019). Decoupled weight decay regularization. ICLR.
+    .. [6] Smith, L. and Topin, N. (2019). Super-convergence: very fast training of neural networks
+           using large learning rates. SPIE.
+    .. [7] Pascanu, R., Mikolov, T. and Bengio, Y. (2013). On the difficulty of training recurrent
+           neural networks. ICML.
+    .. [8] Feng, L., Tung, F., Ahmed, M. O., Bengio, Y. and Hajimirsadeghi, H. (2024). Were RNNs
+           all we needed? arXiv:2410.01201.
+    .. [9] Williams, R. and Peng, J. (1990). An efficient gradient-based algorithm for on-line
+           training of recurrent network trajectories. Neural Computation 2.
+    .. [10] Luong, M.-T., Pham, H. and Manning, C. (2015). Effective approaches to attention-based
+            neural machine translation. EMNLP.
+    .. [11] Bahdanau, D., Cho, K. and Bengio, Y. (2015). Neural machine translation by jointly
+            learning to align and translate. ICLR.
+    .. [12] Bengio, S., Vinyals, O., Jaitly, N. and Shazeer, N. (2015). Scheduled sampling for
+            sequence prediction with recurrent neural networks. NeurIPS.
+
+    Examples
+    --------
+    Say a word backwards:
+
+    >>> import numpy as np
+    >>> from sklearn_rnn import Seq2SeqClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = ["".join(rng.choice(list("abc"), size=n)) for n in rng.integers(1, 5, size=200)]
+    >>> y = [word[::-1] for word in X]
+    >>> model = Seq2SeqClassifier(hidden_size=32, max_epochs=30, random_state=0).fit(X, y)
+    >>> model.predict(["abc", "cca"])
+    array(['cba', 'acc'], dtype=object)
+    """
+
+    _target_kind = TokenSequenceTarget
+    _parameter_rules: ClassVar[dict[str, Rule]] = BaseSeq2Seq._parameter_rules | {
+        "beam_size": an_int(1),
+    }
+
+    def __init__(
+        self,
+        *,
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=True,
+        encoder="sequence",
+        attention="dot",
+        decoder_input="previous",
+        teacher_forcing=1.0,
+        beam_size=1,
+        max_steps=None,
+        dropout=0.3,
+        recurrent_dropout=0.2,
+        static_to="both",
+        embedding_size="auto",
+        min_frequency=1,
+        standardize=True,
+        lr=0.01,
+        max_epochs=100,
+        batch_size="auto",
+        max_batch_steps=131_072,
+        bptt_steps=None,
+        optimizer="adamw",
+        weight_decay=0.01,
+        lr_schedule="cosine",
+        gradient_clip=1.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        callbacks=None,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            cell=cell,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            encoder=encoder,
+            attention=attention,
+            decoder_input=decoder_input,
+            teacher_forcing=teacher_forcing,
+            max_steps=max_steps,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            static_to=static_to,
+            embedding_size=embedding_size,
+            min_frequency=min_frequency,
+            standardize=standardize,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            max_batch_steps=max_batch_steps,
+            bptt_steps=bptt_steps,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            lr_schedule=lr_schedule,
+            gradient_clip=gradient_clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.beam_size = beam_size
+
+    def _network_extras(
+        self, target: TokenSequenceTarget, random: torch.Generator
+    ) -> dict[str, Any]:
+        size = self.embedding_size
+        if isinstance(size, str):
+            size = embedding_size(target.n_outputs)
+        return {"feedback": TokenFeedback(target.n_outputs, size, target.ends, random)}
+
+    def _take_over(self, net: Any, target: Any, stopping: EarlyStopping | None) -> None:
+        super()._take_over(net, target, stopping)
+        self.classes_ = target.classes
+
+    def _write(
+        self, module: Any, inputs: Inputs, n_steps: np.ndarray | None, **how: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return super()._write(module, inputs, n_steps, beam_size=self.beam_size, **how)
+
+    def _log_likelihood(self, outputs: np.ndarray, encoded: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(log_softmax(outputs, axis=1), encoded[:, None], axis=1)[:, 0]
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the share of rows whose answer is right in all its tokens.
+
+        Parameters
+        ----------
+        X : as in fit
+        y : as in fit
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+        """
+        module, inputs = self._module, self._read_X(X, reset=False)
+        answers, _ = read_answers(y, len(inputs), type(self).__name__, texts=True)
+        n_steps = self._read_n_steps(None, len(inputs))
+        entries, lengths = self._write(module, inputs, n_steps)
+        right = lengths == answers.lengths
+        wanted = answers.take(np.flatnonzero(right)).values.astype(object)
+        said = self._target.decode(entries)[np.repeat(right, lengths)].astype(object)
+        wrong = np.repeat(np.flatnonzero(right), lengths[right])[said != wanted]
+        right[wrong] = False
+        return float(np.average(right, weights=sample_weight))
