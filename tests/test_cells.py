@@ -104,10 +104,11 @@ def results(scan, x, state, weights):
 
 @pytest.mark.parametrize(("cell", "way"), WAYS)
 @pytest.mark.parametrize("n_steps", [1, 7])
-def test_every_way_through_time_gives_the_same_numbers(cell, way, n_steps):
+@pytest.mark.parametrize("batch", [1, 4])  # memory of one row of one step has no strides to go by
+def test_every_way_through_time_gives_the_same_numbers(cell, way, n_steps, batch):
     recurrence = random_recurrence(cell)
-    x, _ = random_input(n_steps)
-    state = tuple(torch.rand(4, 5, generator=generator(s)) for s in range(CELLS[cell].n_states))
+    x = random_input(n_steps)[0][:, :batch]
+    state = tuple(torch.rand(batch, 5, generator=generator(s)) for s in range(CELLS[cell].n_states))
     weights = recurrence.weights(0, "")
     stepwise = results(recurrence.cell.scan_steps, x, state, weights)
     for ours, expected in zip(

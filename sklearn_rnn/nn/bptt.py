@@ -96,7 +96,7 @@ class GRUThroughTime(Function):
         )
         bias_ih[:, : 2 * hidden] += bias_hh[:, : 2 * hidden]
         from_input = _input_product(x, weight_ih, bias_ih)
-        new = from_input[..., 2 * hidden :].contiguous()
+        new = from_input[..., 2 * hidden :].clone(memory_format=torch.contiguous_format)
         gates = from_input  # reset, update, and what the state adds to new if reset lets it
         gates[..., 2 * hidden :] = bias_hh[:, None, 2 * hidden :]
         states = _states_after(h, len(x))
