@@ -233,14 +233,14 @@ class BaseSeq2Seq(BaseRecurrent):
 
     # -- known answers ----------------------------------------------------------------------------
 
-    def score_samples(self, X: ArrayLike, y: ArrayLike) -> np.ndarray:
-        """Return the log-likelihood of known answers.
+    def score_samples(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
+        """Return the log-likelihood of answers.
 
         Parameters
         ----------
         X : as in fit
-        y : as in fit
-            Answers of these rows.
+        y : as in fit, optional
+            Answers of these rows; without, what :meth:`predict` gives.
 
         Returns
         -------
@@ -248,11 +248,20 @@ class BaseSeq2Seq(BaseRecurrent):
             Natural logarithms, summed over the entries of an answer.
         """
         module, inputs = self._module, self._read_X(X, reset=False)
-        everything = np.ones(len(inputs))
-        target, numbers, offsets = self._read_y(y, inputs, everything, ("X", "y"), self._target)
-        assert offsets is not None
-        outputs = self._outputs_of(module, inputs, target.encode(numbers), offsets)
-        return np.add.reduceat(self._log_likelihood(outputs, target.encode(numbers)), offsets[:-1])
+        target = self._target
+        answers = self._answers(module, inputs, y)
+        encoded, offsets = target.encode(target.read(answers)), target.offsets(answers)
+        outputs = self._outputs_of(module, inputs, encoded, offsets)
+        return np.add.reduceat(self._log_likelihood(outputs, encoded), offsets[:-1])
+
+    def _answers(self, module: Any, inputs: Inputs, y: Any) -> Sequences:
+        """Return answers that were passed or, if there are none, the network's own."""
+        if y is not None:
+            answers, _ = read_answers(y, len(inputs), type(self).__name__, texts=True)
+            return self._target_kind.check(answers)
+        n_steps = self._read_n_steps(None, len(inputs))
+        entries, lengths = self._write(module, inputs, n_steps)
+        return Sequences(self._target.decode(entries), lengths, np.zeros(len(lengths), bool))
 
     @abstractmethod
     def _log_likelihood(self, outputs: np.ndarray, encoded: np.ndarray) -> np.ndarray:
@@ -300,14 +309,8 @@ class BaseSeq2Seq(BaseRecurrent):
                 "attention_weights needs a network with attention. Fit with encoder='sequence' and "
                 f"attention='dot'. Got encoder={self.encoder!r}, attention={self.attention!r}."
             )
-        if y is None:
-            n_steps = self._read_n_steps(None, len(inputs))
-            entries, lengths = self._write(module, inputs, n_steps)
-        else:
-            answers, _ = read_answers(y, len(inputs), type(self).__name__, texts=True)
-            answers = self._target_kind.check(answers)
-            entries, lengths = self._target.entries(answers), answers.lengths
-        return self._looking(module, inputs, entries, lengths)
+        answers = self._answers(module, inputs, y)
+        return self._looking(module, inputs, self._target.entries(answers), answers.lengths)
 
     def _looking(
         self, module: Any, inputs: Inputs, entries: np.ndarray, lengths: np.ndarray
@@ -315,8 +318,6 @@ class BaseSeq2Seq(BaseRecurrent):
         """Return attention's weights, row by row, while answers are written."""
         on_device = DeviceInputs(inputs, self.net_.device)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        if entries.dtype.kind == "f":
-            entries = entries.astype(np.float32)
         targets = SequenceTargets(entries, np.ones(len(entries)), offsets, on_device.device)
 
         def weights_of(rows: np.ndarray) -> np.ndarray:

@@ -2,16 +2,33 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_rnn import RNNClassifier, RNNRegressor, StepClassifier, StepRegressor
+from sklearn_rnn import (
+    RNNClassifier,
+    RNNRegressor,
+    Seq2SeqClassifier,
+    Seq2SeqRegressor,
+    StepClassifier,
+    StepRegressor,
+)
 
 # The checks ask whether an estimator learns and keeps to the rules, not how well it does; a smaller
 # network and fewer epochs keep the suite at two minutes.
 QUICK = {"hidden_size": 32, "max_epochs": 60, "lr": 0.01, "device": "cpu"}
 
 
-ESTIMATORS = (RNNClassifier, RNNRegressor, StepClassifier, StepRegressor)
+ESTIMATORS = (
+    RNNClassifier,
+    RNNRegressor,
+    StepClassifier,
+    StepRegressor,
+    Seq2SeqClassifier,
+    Seq2SeqRegressor,
+)
 
 
-@parametrize_with_checks([estimator(**QUICK) for estimator in ESTIMATORS])
+ONE_TO_MANY = [kind(encoder="vector", **QUICK) for kind in (Seq2SeqClassifier, Seq2SeqRegressor)]
+
+
+@parametrize_with_checks([*(estimator(**QUICK) for estimator in ESTIMATORS), *ONE_TO_MANY])
 def test_scikit_learn_check(estimator, check):
     check(estimator)
