@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 
-from sklearn_rnn._class_weight import CLASS_WEIGHT, class_factor
+from sklearn_rnn._class_weight import CLASS_WEIGHT
+from sklearn_rnn._labels import BaseLabels
 from sklearn_rnn._many_to_one import BaseManyToOne
 from sklearn_rnn._params import Rule
-from sklearn_rnn.data.targets import ClassTarget, LabelError
-from sklearn_rnn.training.callbacks import EarlyStopping
+from sklearn_rnn.data.targets import ClassTarget
 
 
-def _checked_classes(classes: Any) -> np.ndarray:
-    array = np.asarray(classes)
-    if array.ndim != 1:
-        raise ValueError(f"classes must be a list of labels. Got {classes!r} instead.")
-    return ClassTarget.check(array, "classes")
-
-
-class RNNClassifier(ClassifierMixin, BaseManyToOne):
+class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
     """Recurrent network that gives each sequence one label.
 
     Sequences may differ in length; padding never changes a prediction. A recurrent cell (LSTM [1]_,
@@ -257,58 +250,6 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
         self.class_weight = class_weight
 
     _target_kind = ClassTarget
-
-    def _take_over(self, net: Any, target: Any, stopping: EarlyStopping | None) -> None:
-        super()._take_over(net, target, stopping)
-        self.classes_ = target.classes
-
-    def _loss_factor(
-        self, target: ClassTarget, numbers: np.ndarray, weight: np.ndarray
-    ) -> np.ndarray:
-        return class_factor(self.class_weight, target, numbers, weight, type(self).__name__)
-
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Train one epoch on these rows, going on from what is fitted.
-
-        The first call settles the classes, and the scale of the channels for all later ones. The
-        learning rate is ``lr`` throughout.
-
-        Parameters
-        ----------
-        X : sequences of n_samples
-            As in :meth:`fit`.
-        y : array-like of shape (n_samples,)
-        classes : array-like, optional
-            All labels that will ever come; needed in the first call if its y lacks some.
-        sample_weight : array-like of shape (n_samples,), optional
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        self
-        """
-        target = None
-        if classes is not None:
-            target = ClassTarget.from_y(_checked_classes(classes))
-            if hasattr(self, "net_") and target.classes.tolist() != self.classes_.tolist():
-                raise ValueError(
-                    f"classes must stay as in the first call of partial_fit, "
-                    f"{self.classes_.tolist()}. Got {target.classes.tolist()} instead."
-                )
-        try:
-            return self._partial_fit(X, y, sample_weight, target)
-        except LabelError as error:
-            error.add_note(
-                "Name all classes that will ever come in the first call of partial_fit: "
-                "classes=[...]."
-            )
-            raise
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the log-odds of the classes.

@@ -19,11 +19,12 @@ class BaseStep(BaseRecurrent):
     """What the estimators share that answer at each step."""
 
     _network_kind = ManyToMany
-    _y_form: str  # "flat" (sequences of one step), "rectangular" or "ragged"
+    _y_form: str | None  # "flat" (sequences of one step), "rectangular" or "ragged"; of fit
 
     def _train(self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any) -> None:
         if not continued:
             self._rows_are_steps = is_flat(y)
+            self._y_form = None
         super()._train(X, y, *args, continued=continued, **kwargs)
 
     def _read_y(
@@ -36,7 +37,7 @@ class BaseStep(BaseRecurrent):
     ) -> tuple[Target, np.ndarray, np.ndarray | None]:
         lengths = inputs.sequences.lengths
         entries, form = read_step_y(y, lengths, type(self).__name__, names)
-        if target is None:
+        if self._y_form is None:
             self._y_form = form
         ignored = np.repeat(weight == 0, lengths)
         if ignored.any():  # rows without weight may have any y

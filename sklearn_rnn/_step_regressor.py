@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
@@ -166,6 +168,29 @@ class StepRegressor(BaseStep):
     """
 
     _target_kind = StepNumberTarget
+
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train one epoch on these rows, going on from what is fitted.
+
+        The first call settles the scale of channels and targets for all later ones. The learning
+        rate is ``lr`` throughout.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+            As in :meth:`fit`.
+        y : numbers of their steps
+            As in :meth:`fit`.
+        sample_weight : array-like, optional
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self
+        """
+        return self._partial_fit(X, y, sample_weight, None)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the number(s) expected at each step.

@@ -230,6 +230,41 @@ def test_warm_start_and_pickle_go_on():
     assert model.fit(X, NUMBERS).n_iter_ == 10
 
 
+def test_partial_fit_trains_one_epoch_at_a_time():
+    model = StepClassifier(**QUICK)
+    for begin in range(0, 40, 10):
+        rows = slice(begin, begin + 10)
+        model.partial_fit(X[rows], LABELS[rows], classes=["down", "still", "up"])
+    assert model.n_iter_ == 4
+    assert model.classes_.tolist() == ["down", "still", "up"]
+    assert [p.shape for p in model.predict_proba(X)] == [(len(x), 3) for x in X]
+    numbers = StepRegressor(**QUICK).partial_fit(X[:20], NUMBERS[:20])
+    assert numbers.partial_fit(X, NUMBERS).n_iter_ == 2
+    assert (numbers.history_["lr"] == numbers.lr).all()
+
+
+@pytest.mark.parametrize("estimator", [StepClassifier, StepRegressor])
+def test_partial_fits_are_one_fit_without_a_schedule(estimator):
+    y = LABELS if estimator is StepClassifier else NUMBERS
+    online = estimator(**QUICK)
+    for _ in range(5):
+        online.partial_fit(X, y)
+    whole = estimator(lr_schedule=None, **QUICK).fit(X, y)
+    np.testing.assert_allclose(online.loss_curve_, whole.loss_curve_, rtol=1e-6)
+
+
+def test_partial_fit_keeps_the_form_of_the_first_call():
+    cube = np.stack([x[:3] for x in X])
+    y = (cube[:, :, 0] > 0).astype(int)
+    model = StepClassifier(**QUICK).partial_fit(cube, y, classes=[0, 1])
+    assert model.partial_fit(X, [(x[:, 0] > 0).astype(int) for x in X]).predict(cube).shape == (
+        40,
+        3,
+    )
+    table = StepClassifier(**QUICK).partial_fit(cube[:, 0], y[:, 0], classes=[0, 1])
+    assert table.partial_fit(cube[:, 1], y[:, 1]).predict(cube[:, 2]).shape == (40,)
+
+
 def test_frames_with_static_columns_and_texts_are_labelled_step_by_step():
     words = [["a", "b"][: 1 + i % 2] for i in range(40)]
     frame = pa.table({"age": np.arange(40.0), "w": words})
@@ -353,3 +388,21 @@ def test_unseen_labels_are_refused_when_going_on():
     model = StepClassifier(warm_start=True, **QUICK).fit(X, LABELS)
     with pytest.raises(ValueError, match=r"has the label 'left'"):
         model.fit(X, [np.full(len(x), "left") for x in X])
+
+
+def test_bad_calls_of_partial_fit_are_refused():
+    up = [np.full(len(x), "up") for x in X]
+    model = StepClassifier(**QUICK)
+    with pytest.raises(ValueError, match=r"1 class(?s:.*)classes=\[") as caught:
+        model.partial_fit(X, up)
+    assert "in the first call of partial_fit" in caught.value.__notes__[0]
+    assert not hasattr(model, "net_")
+    model.partial_fit(X, up, classes=["up", "down"])
+    with pytest.raises(ValueError, match=r"as in the first call of partial_fit, \['down', 'up'\]"):
+        model.partial_fit(X, up, classes=["up", "left"])
+    with pytest.raises(ValueError, match=r"has the label 'left'"):
+        model.partial_fit(X, [np.full(len(x), "left") for x in X])
+    with pytest.raises(ValueError, match="No step of y has a label") as caught:
+        model.partial_fit(X, [[None] * len(x) for x in X])
+    assert not hasattr(caught.value, "__notes__")  # more classes would not help
+    assert model.n_iter_ == 1
