@@ -207,7 +207,9 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         sample_weight : array-like of shape (n_samples,), optional
             Not negative. A weight of 2 is the same as the row standing there twice, a weight of 0
             the same as leaving it out. Weights of distinct rows are scaled down to a mean of 4
-            where it is higher: then only their ratios matter.
+            where it is higher: then only their ratios matter. The estimators that answer at each
+            step also take one weight for each step, in any form of y: the loss of the step is
+            multiplied by it, and 0 is the same as no entry there.
         groups : array-like of shape (n_samples,), optional
             Rows of one group stay on one side of the split that ``early_stopping=True`` makes.
 
@@ -354,19 +356,30 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     ) -> Samples:
         """Read what a fit is made of; a row of weight 0 may have any y."""
         inputs = self._read_X(X, names[0], reset=reset)
-        weight = read_weight(sample_weight, len(inputs))
-        target, numbers, offsets = self._read_y(y, inputs, weight, names, target)
+        weight, entry_weight = self._read_weight(sample_weight, inputs, names[0])
+        target, numbers, offsets = self._read_y(y, inputs, weight, entry_weight, names, target)
+        if entry_weight is not None:  # where there is no entry, its weight is nothing to differ in
+            entry_weight = np.where(target.known(numbers), entry_weight, 1.0)
         group = None if groups is None else read_groups(groups, len(inputs))
         if not splitting:  # groups have no say, nor may they keep equal rows apart
             group = None
-        rows = canonical_rows(inputs, numbers, weight, group, target_offsets=offsets)
-        return Samples(inputs, numbers, offsets, group, rows, target, device)
+        rows = canonical_rows(
+            inputs, numbers, weight, group, target_offsets=offsets, entry_weight=entry_weight
+        )
+        return Samples(inputs, numbers, offsets, group, rows, target, device, entry_weight)
+
+    def _read_weight(
+        self, sample_weight: Any, inputs: Inputs, X_name: str
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the weight of each row, and of each entry of its y if there are such weights."""
+        return read_weight(sample_weight, len(inputs)), None
 
     def _read_y(
         self,
         y: Any,
         inputs: Inputs,
         weight: np.ndarray,
+        entry_weight: np.ndarray | None,
         names: tuple[str, str],
         target: Target | None,
     ) -> tuple[Target, np.ndarray, np.ndarray | None]:

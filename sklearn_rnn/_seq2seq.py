@@ -137,6 +137,7 @@ class BaseSeq2Seq(BaseRecurrent):
         y: Any,
         inputs: Inputs,
         weight: np.ndarray,
+        entry_weight: np.ndarray | None,
         names: tuple[str, str],
         target: Any,
     ) -> tuple[Any, np.ndarray, np.ndarray | None]:
@@ -248,8 +249,8 @@ class BaseSeq2Seq(BaseRecurrent):
             Natural logarithms, summed over the entries of an answer.
         """
         module, inputs = self._module, self._read_X(X, reset=False)
-        everything = np.ones(len(inputs))
-        target, numbers, offsets = self._read_y(y, inputs, everything, ("X", "y"), self._target)
+        everything, names = np.ones(len(inputs)), ("X", "y")
+        target, numbers, offsets = self._read_y(y, inputs, everything, None, names, self._target)
         assert offsets is not None
         outputs = self._outputs_of(module, inputs, target.encode(numbers), offsets)
         return np.add.reduceat(self._log_likelihood(outputs, target.encode(numbers)), offsets[:-1])

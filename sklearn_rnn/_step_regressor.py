@@ -215,8 +215,8 @@ class StepRegressor(BaseStep):
         ----------
         X : sequences of n_samples
         y : numbers of their steps
-        sample_weight : array-like of shape (n_samples,), optional
-            Of the sequences; each of their steps has it.
+        sample_weight : array-like of shape (n_samples,) or in the form of y, optional
+            Of the sequences, whose steps all have it, or of each step.
 
         Returns
         -------
