@@ -13,6 +13,7 @@ from sklearn_rnn._class_weight import CLASS_WEIGHT
 from sklearn_rnn._labels import BaseLabels
 from sklearn_rnn._many_to_one import BaseManyToOne
 from sklearn_rnn._params import Rule
+from sklearn_rnn.data.ragged import in_rows
 from sklearn_rnn.data.targets import ClassTarget
 
 
@@ -294,6 +295,32 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
             Columns in the order of ``classes_``.
         """
         return softmax(self._outputs(X), axis=1)
+
+    def predict_proba_steps(self, X: ArrayLike) -> np.ndarray:
+        """Return the probability of each class after every step, from what came until then.
+
+        After t steps it is what :meth:`predict_proba` gives for the sequence's first t steps. A
+        network of one direction reads each sequence once for that. With ``bidirectional=True``
+        every prefix is read as a sequence of its own, since its end changes all of the way back:
+        the time then grows with the square of the length.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=object
+            A float64 array of shape (n_steps, n_classes) for each sequence, columns in the order of
+            ``classes_``; one array of shape (n_samples, n_steps, n_classes) where X was one array
+            in ``fit`` and lengths are equal.
+
+        See Also
+        --------
+        StepClassifier : Another label at each step.
+        """
+        outputs, lengths = self._outputs_of_prefixes(X)
+        return in_rows(softmax(outputs, axis=1), lengths, as_one_array=self._fitted_on_array)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the logarithm of the probability of each class.

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.per_step import read_step_weight, read_step_y
-from sklearn_rnn.data.ragged import split_at
+from sklearn_rnn.data.ragged import in_rows
 from sklearn_rnn.data.sequence_y import is_flat
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.encoder import ManyToMany
@@ -61,9 +61,7 @@ class BaseStep(BaseRecurrent):
         """Return what was predicted at all steps in the form of y."""
         if self._y_form == "flat" and (lengths == 1).all():
             return flat
-        if self._y_form != "ragged" and (lengths == lengths[0]).all():
-            return flat.reshape(len(lengths), lengths[0], *flat.shape[1:])
-        return split_at(flat, lengths)
+        return in_rows(flat, lengths, as_one_array=self._y_form != "ragged")
 
     def _score_of(self, metric: Any, X: Any, y: Any, sample_weight: Any) -> float:
         outputs, lengths = self._flat(X)

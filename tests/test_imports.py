@@ -18,7 +18,7 @@ ALLOWED = {
     "_device": set(),
     "_params": set(),
     "_random": set(),
-    "_many_to_one": {"_base", "_params", "augmentation", "nn"},
+    "_many_to_one": {"_base", "_params", "augmentation", "data", "nn", "training"},
     "_class_weight": {"_params", "data"},
     "_labels": {"_base", "_class_weight", "data", "training"},
     "_classifier": {"_class_weight", "_labels", "_many_to_one", "_params", "data"},
