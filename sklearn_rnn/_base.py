@@ -106,6 +106,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     _target_kind: ClassVar[type[Target]]
     _network_kind: ClassVar[type[Network]]
     augmentation: Any = None  # no parameter of those that answer at each step
+    step_loss = 0.0  # a parameter of the classifier of whole sequences
     _network_parameters: ClassVar[tuple[str, ...]] = _NETWORK
     """Names of the parameters that the network is built from."""
 
@@ -276,7 +277,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         one_epoch: bool = False,
     ) -> None:
         """Fit anew or, if continued, a copy of what is fitted; then take the result over."""
-        check_parameters(type(self).__name__, self.get_params(deep=False), self._parameter_rules)
+        self._check_parameters()
         if continued:
             self._check_same_network()
             target = self._target
@@ -336,10 +337,15 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             deepcopy(list(self.callbacks or [])),  # skorch changes callbacks in place
             lr=self.lr,
             weight_decay=self.weight_decay,
+            step_loss=self.step_loss,
         )
         self._after_training(net, source, samples.target)
         self._split_seed = split_seed
         self._take_over(net, samples.target, stopping)
+
+    def _check_parameters(self) -> None:
+        """Raise ValueError for parameters that break their rules, all at once."""
+        check_parameters(type(self).__name__, self.get_params(deep=False), self._parameter_rules)
 
     def _read_samples(
         self,

@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn_rnn._class_weight import CLASS_WEIGHT
 from sklearn_rnn._labels import BaseLabels
 from sklearn_rnn._many_to_one import BaseManyToOne
-from sklearn_rnn._params import Rule
+from sklearn_rnn._params import Rule, a_number
 from sklearn_rnn.data.ragged import in_rows
 from sklearn_rnn.data.targets import ClassTarget
 
@@ -97,6 +97,11 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
     tol : float, default=1e-4
         By how much a validation loss must be lower to count as better. Only used when
         ``early_stopping=True``.
+    step_loss : float in [0, 1], default=0.0
+        Share of a loss after every step, to be right before a sequence ends: what is minimised is
+        ``(1 - step_loss)`` times the loss at the end plus ``step_loss`` times the mean of the
+        losses after each step, where the class probabilities are those of
+        :meth:`predict_proba_steps`. Needs ``bidirectional=False`` if it is not 0.
     class_weight : dict, "balanced" or None, default=None
         What the loss of a class's rows is multiplied by; "balanced" makes classes count equally.
     callbacks : list of skorch callbacks or None, default=None
@@ -178,6 +183,7 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
     """
 
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseManyToOne._parameter_rules | {
+        "step_loss": a_number("[0, 1]"),
         "class_weight": CLASS_WEIGHT,
     }
 
@@ -209,6 +215,7 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        step_loss=0.0,
         class_weight=None,
         callbacks=None,
         warm_start=False,
@@ -248,9 +255,19 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
             random_state=random_state,
             verbose=verbose,
         )
+        self.step_loss = step_loss
         self.class_weight = class_weight
 
     _target_kind = ClassTarget
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.step_loss and self.bidirectional:
+            raise ValueError(
+                f"The 'step_loss' parameter of {type(self).__name__} must be 0 with "
+                "bidirectional=True, where each step more changes all of the way back. "
+                f"Got {self.step_loss!r} instead. Set bidirectional=False."
+            )
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the log-odds of the classes.
