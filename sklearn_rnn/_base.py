@@ -106,6 +106,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     _target_kind: ClassVar[type[Target]]
     _network_kind: ClassVar[type[Network]]
     augmentation: Any = None  # no parameter of those that answer at each step
+    step_loss = 0.0  # a parameter of the classifier of whole sequences
     _network_parameters: ClassVar[tuple[str, ...]] = _NETWORK
     """Names of the parameters that the network is built from."""
 
@@ -207,7 +208,9 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         sample_weight : array-like of shape (n_samples,), optional
             Not negative. A weight of 2 is the same as the row standing there twice, a weight of 0
             the same as leaving it out. Weights of distinct rows are scaled down to a mean of 4
-            where it is higher: then only their ratios matter.
+            where it is higher: then only their ratios matter. The estimators that answer at each
+            step also take one weight for each step, in any form of y: the loss of the step is
+            multiplied by it, and 0 is the same as no entry there.
         groups : array-like of shape (n_samples,), optional
             Rows of one group stay on one side of the split that ``early_stopping=True`` makes.
 
@@ -274,7 +277,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         one_epoch: bool = False,
     ) -> None:
         """Fit anew or, if continued, a copy of what is fitted; then take the result over."""
-        check_parameters(type(self).__name__, self.get_params(deep=False), self._parameter_rules)
+        self._check_parameters()
         if continued:
             self._check_same_network()
             target = self._target
@@ -334,10 +337,15 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             deepcopy(list(self.callbacks or [])),  # skorch changes callbacks in place
             lr=self.lr,
             weight_decay=self.weight_decay,
+            step_loss=self.step_loss,
         )
         self._after_training(net, source, samples.target)
         self._split_seed = split_seed
         self._take_over(net, samples.target, stopping)
+
+    def _check_parameters(self) -> None:
+        """Raise ValueError for parameters that break their rules, all at once."""
+        check_parameters(type(self).__name__, self.get_params(deep=False), self._parameter_rules)
 
     def _read_samples(
         self,
@@ -354,19 +362,30 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     ) -> Samples:
         """Read what a fit is made of; a row of weight 0 may have any y."""
         inputs = self._read_X(X, names[0], reset=reset)
-        weight = read_weight(sample_weight, len(inputs))
-        target, numbers, offsets = self._read_y(y, inputs, weight, names, target)
+        weight, entry_weight = self._read_weight(sample_weight, inputs, names[0])
+        target, numbers, offsets = self._read_y(y, inputs, weight, entry_weight, names, target)
+        if entry_weight is not None:  # where there is no entry, its weight is nothing to differ in
+            entry_weight = np.where(target.known(numbers), entry_weight, 1.0)
         group = None if groups is None else read_groups(groups, len(inputs))
         if not splitting:  # groups have no say, nor may they keep equal rows apart
             group = None
-        rows = canonical_rows(inputs, numbers, weight, group, target_offsets=offsets)
-        return Samples(inputs, numbers, offsets, group, rows, target, device)
+        rows = canonical_rows(
+            inputs, numbers, weight, group, target_offsets=offsets, entry_weight=entry_weight
+        )
+        return Samples(inputs, numbers, offsets, group, rows, target, device, entry_weight)
+
+    def _read_weight(
+        self, sample_weight: Any, inputs: Inputs, X_name: str
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the weight of each row, and of each entry of its y if there are such weights."""
+        return read_weight(sample_weight, len(inputs)), None
 
     def _read_y(
         self,
         y: Any,
         inputs: Inputs,
         weight: np.ndarray,
+        entry_weight: np.ndarray | None,
         names: tuple[str, str],
         target: Target | None,
     ) -> tuple[Target, np.ndarray, np.ndarray | None]:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 
-from sklearn_rnn._class_weight import CLASS_WEIGHT, class_factor
+from sklearn_rnn._class_weight import CLASS_WEIGHT
+from sklearn_rnn._labels import BaseLabels
 from sklearn_rnn._many_to_one import BaseManyToOne
-from sklearn_rnn._params import Rule
-from sklearn_rnn.data.targets import ClassTarget, LabelError
-from sklearn_rnn.training.callbacks import EarlyStopping
+from sklearn_rnn._params import Rule, a_number
+from sklearn_rnn.data.ragged import in_rows
+from sklearn_rnn.data.targets import ClassTarget
 
 
-def _checked_classes(classes: Any) -> np.ndarray:
-    array = np.asarray(classes)
-    if array.ndim != 1:
-        raise ValueError(f"classes must be a list of labels. Got {classes!r} instead.")
-    return ClassTarget.check(array, "classes")
-
-
-class RNNClassifier(ClassifierMixin, BaseManyToOne):
+class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
     """Recurrent network that gives each sequence one label.
 
     Sequences may differ in length; padding never changes a prediction. A recurrent cell (LSTM [1]_,
@@ -103,6 +97,11 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
     tol : float, default=1e-4
         By how much a validation loss must be lower to count as better. Only used when
         ``early_stopping=True``.
+    step_loss : float in [0, 1], default=0.0
+        Share of a loss after every step, to be right before a sequence ends: what is minimised is
+        ``(1 - step_loss)`` times the loss at the end plus ``step_loss`` times the mean of the
+        losses after each step, where the class probabilities are those of
+        :meth:`predict_proba_steps`. Needs ``bidirectional=False`` if it is not 0.
     class_weight : dict, "balanced" or None, default=None
         What the loss of a class's rows is multiplied by; "balanced" makes classes count equally.
     callbacks : list of skorch callbacks or None, default=None
@@ -184,6 +183,7 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
     """
 
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseManyToOne._parameter_rules | {
+        "step_loss": a_number("[0, 1]"),
         "class_weight": CLASS_WEIGHT,
     }
 
@@ -215,6 +215,7 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        step_loss=0.0,
         class_weight=None,
         callbacks=None,
         warm_start=False,
@@ -254,61 +255,19 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
             random_state=random_state,
             verbose=verbose,
         )
+        self.step_loss = step_loss
         self.class_weight = class_weight
 
     _target_kind = ClassTarget
 
-    def _take_over(self, net: Any, target: Any, stopping: EarlyStopping | None) -> None:
-        super()._take_over(net, target, stopping)
-        self.classes_ = target.classes
-
-    def _loss_factor(
-        self, target: ClassTarget, numbers: np.ndarray, weight: np.ndarray
-    ) -> np.ndarray:
-        return class_factor(self.class_weight, target, numbers, weight, type(self).__name__)
-
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Train one epoch on these rows, going on from what is fitted.
-
-        The first call settles the classes, and the scale of the channels for all later ones. The
-        learning rate is ``lr`` throughout.
-
-        Parameters
-        ----------
-        X : sequences of n_samples
-            As in :meth:`fit`.
-        y : array-like of shape (n_samples,)
-        classes : array-like, optional
-            All labels that will ever come; needed in the first call if its y lacks some.
-        sample_weight : array-like of shape (n_samples,), optional
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        self
-        """
-        target = None
-        if classes is not None:
-            target = ClassTarget.from_y(_checked_classes(classes))
-            if hasattr(self, "net_") and target.classes.tolist() != self.classes_.tolist():
-                raise ValueError(
-                    f"classes must stay as in the first call of partial_fit, "
-                    f"{self.classes_.tolist()}. Got {target.classes.tolist()} instead."
-                )
-        try:
-            return self._partial_fit(X, y, sample_weight, target)
-        except LabelError as error:
-            error.add_note(
-                "Name all classes that will ever come in the first call of partial_fit: "
-                "classes=[...]."
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.step_loss and self.bidirectional:
+            raise ValueError(
+                f"The 'step_loss' parameter of {type(self).__name__} must be 0 with "
+                "bidirectional=True, where each step more changes all of the way back. "
+                f"Got {self.step_loss!r} instead. Set bidirectional=False."
             )
-            raise
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the log-odds of the classes.
@@ -353,6 +312,32 @@ class RNNClassifier(ClassifierMixin, BaseManyToOne):
             Columns in the order of ``classes_``.
         """
         return softmax(self._outputs(X), axis=1)
+
+    def predict_proba_steps(self, X: ArrayLike) -> np.ndarray:
+        """Return the probability of each class after every step, from what came until then.
+
+        After t steps it is what :meth:`predict_proba` gives for the sequence's first t steps. A
+        network of one direction reads each sequence once for that. With ``bidirectional=True``
+        every prefix is read as a sequence of its own, since its end changes all of the way back:
+        the time then grows with the square of the length.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=object
+            A float64 array of shape (n_steps, n_classes) for each sequence, columns in the order of
+            ``classes_``; one array of shape (n_samples, n_steps, n_classes) where X was one array
+            in ``fit`` and lengths are equal.
+
+        See Also
+        --------
+        StepClassifier : Another label at each step.
+        """
+        outputs, lengths = self._outputs_of_prefixes(X)
+        return in_rows(softmax(outputs, axis=1), lengths, as_one_array=self._fitted_on_array)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the logarithm of the probability of each class.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,8 +11,11 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn._params import Rule, a_subclass, an_instance, none, one_of, that
 from sklearn_rnn.augmentation._base import Augmentation, are_augmentations
+from sklearn_rnn.data.batching import DeviceInputs
+from sklearn_rnn.data.prefixes import DevicePrefixes
 from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
+from sklearn_rnn.training.prediction import predict_in_batches
 
 
 class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecurrent):
@@ -108,6 +111,17 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
             ``pooling="concat"``.
         """
         return self._forward(X, self._module.encoder).astype(np.float64)
+
+    def _outputs_of_prefixes(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the outputs for every prefix, end to end, and the length of each sequence."""
+        module, inputs = self._module, self._read_X(X, reset=False)
+        lengths = inputs.sequences.lengths
+        if len(module.encoder.recurrence.directions) == 1:
+            on_device = DeviceInputs(inputs, self.net_.device)
+            return predict_in_batches(module.prefixes, on_device, per_step=True), lengths
+        if not lengths.any():
+            return np.empty((0, self._target.n_outputs)), lengths
+        return predict_in_batches(module, DevicePrefixes(inputs, self.net_.device)), lengths
 
     @property
     def _n_features_out(self) -> int:

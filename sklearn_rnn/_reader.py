@@ -28,6 +28,8 @@ class SequenceReader:
 
     n_features_in_: int
     _fitted_form: str  # "table", "frame" (with list columns) or "sequences"
+    _fitted_on_array: bool
+    """Whether X was one array: (n_samples, n_steps) or (n_samples, n_steps, n_channels)."""
     _rows_are_steps = False
     """Whether each row of a table is a sequence of one step, its columns the channels."""
     _column_names: list[Any]
@@ -61,6 +63,7 @@ class SequenceReader:
         sequences = inputs.sequences
         if reset:
             self._fitted_form = form
+            self._fitted_on_array = not isinstance(X, Columns | list)
             self._schema = schema
             self._column_names = list(X.names) if form == "frame" else []
             if form == "sequences":

@@ -14,7 +14,7 @@ from sklearn_rnn._params import Rule, a_number, a_subclass, an_int, none, one_of
 from sklearn_rnn.data.batching import DeviceInputs, SequenceTargets
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.ragged import places_of, split_at
-from sklearn_rnn.data.sequence_y import read_answers
+from sklearn_rnn.data.sequence_y import Sequences, read_answers
 from sklearn_rnn.nn.attention import ATTENTIONS, Attention
 from sklearn_rnn.nn.encoder_decoder import EncoderDecoder
 from sklearn_rnn.training.callbacks import Callback, TeacherForcing
@@ -137,6 +137,7 @@ class BaseSeq2Seq(BaseRecurrent):
         y: Any,
         inputs: Inputs,
         weight: np.ndarray,
+        entry_weight: np.ndarray | None,
         names: tuple[str, str],
         target: Any,
     ) -> tuple[Any, np.ndarray, np.ndarray | None]:

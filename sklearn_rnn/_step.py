@@ -8,8 +8,8 @@ import numpy as np
 
 from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn.data.inputs import Inputs
-from sklearn_rnn.data.per_step import read_step_y
-from sklearn_rnn.data.ragged import split_at
+from sklearn_rnn.data.per_step import read_step_weight, read_step_y
+from sklearn_rnn.data.ragged import in_rows
 from sklearn_rnn.data.sequence_y import is_flat
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.encoder import ManyToMany
@@ -19,29 +19,35 @@ class BaseStep(BaseRecurrent):
     """What the estimators share that answer at each step."""
 
     _network_kind = ManyToMany
-    _y_form: str  # "flat" (sequences of one step), "rectangular" or "ragged"
+    _y_form: str | None  # "flat" (sequences of one step), "rectangular" or "ragged"; of fit
 
     def _train(self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any) -> None:
         if not continued:
             self._rows_are_steps = is_flat(y)
+            self._y_form = None
         super()._train(X, y, *args, continued=continued, **kwargs)
+
+    def _read_weight(
+        self, sample_weight: Any, inputs: Inputs, X_name: str
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        return read_step_weight(
+            sample_weight, inputs.sequences.lengths, type(self).__name__, X_name
+        )
 
     def _read_y(
         self,
         y: Any,
         inputs: Inputs,
         weight: np.ndarray,
+        entry_weight: np.ndarray | None,
         names: tuple[str, str],
         target: Target | None,
     ) -> tuple[Target, np.ndarray, np.ndarray | None]:
         lengths = inputs.sequences.lengths
         entries, form = read_step_y(y, lengths, type(self).__name__, names)
-        if target is None:
+        if self._y_form is None:
             self._y_form = form
-        ignored = np.repeat(weight == 0, lengths)
-        if ignored.any():  # rows without weight may have any y
-            entries = entries.astype(object)
-            entries[ignored] = None
+        entries = _weighed(entries, _of_steps(weight, entry_weight, lengths))
         entries = self._target_kind.check(entries, names[1])
         target = self._target_kind.from_y(entries) if target is None else target
         return target, target.read(entries, names[1]), inputs.sequences.offsets
@@ -55,19 +61,31 @@ class BaseStep(BaseRecurrent):
         """Return what was predicted at all steps in the form of y."""
         if self._y_form == "flat" and (lengths == 1).all():
             return flat
-        if self._y_form != "ragged" and (lengths == lengths[0]).all():
-            return flat.reshape(len(lengths), lengths[0], *flat.shape[1:])
-        return split_at(flat, lengths)
+        return in_rows(flat, lengths, as_one_array=self._y_form != "ragged")
 
     def _score_of(self, metric: Any, X: Any, y: Any, sample_weight: Any) -> float:
         outputs, lengths = self._flat(X)
         entries, _ = read_step_y(y, lengths, type(self).__name__)
-        entries = self._target_kind.check(entries)
+        weights = read_step_weight(sample_weight, lengths, type(self).__name__)
+        weight = _of_steps(*weights, lengths)
+        entries = self._target_kind.check(_weighed(entries, weight))
         known = self._target.known(self._target.read(entries))
-        weight = None
-        if sample_weight is not None:
-            weight = np.repeat(np.asarray(sample_weight, dtype=float), lengths)[known]
-        predicted = self._target.decode(outputs)
-        return float(
-            metric(entries[known].tolist(), predicted[known].tolist(), sample_weight=weight)
-        )
+        truth, predicted = entries[known].tolist(), self._target.decode(outputs)[known].tolist()
+        return float(metric(truth, predicted, sample_weight=weight[known]))
+
+
+def _of_steps(
+    weight: np.ndarray, step_weight: np.ndarray | None, lengths: np.ndarray
+) -> np.ndarray:
+    """Return the weight of each step, shape (n_steps,)."""
+    of_rows = np.repeat(weight, lengths)
+    return of_rows if step_weight is None else of_rows * step_weight
+
+
+def _weighed(entries: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the entries of the steps that have any weight; elsewhere there may be any y."""
+    if weight.all():
+        return entries
+    entries = entries.astype(object)
+    entries[weight == 0] = None
+    return entries

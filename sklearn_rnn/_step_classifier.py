@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import accuracy_score
 
-from sklearn_rnn._class_weight import CLASS_WEIGHT, class_factor
+from sklearn_rnn._class_weight import CLASS_WEIGHT
+from sklearn_rnn._labels import BaseLabels
 from sklearn_rnn._params import Rule
 from sklearn_rnn._step import BaseStep
 from sklearn_rnn.data.step_targets import StepClassTarget
-from sklearn_rnn.training.callbacks import EarlyStopping
 
 
-class StepClassifier(BaseStep):
+class StepClassifier(BaseLabels, BaseStep):
     """Recurrent network that gives each step of a sequence a label.
 
     A recurrent cell (LSTM [1]_, GRU [2]_ or a plain RNN) reads the steps, and a linear layer makes
@@ -243,20 +243,6 @@ class StepClassifier(BaseStep):
         )
         self.class_weight = class_weight
 
-    def _take_over(self, net: Any, target: Any, stopping: EarlyStopping | None) -> None:
-        super()._take_over(net, target, stopping)
-        self.classes_ = target.classes
-
-    def _loss_factor(
-        self, target: StepClassTarget, numbers: np.ndarray, weight: np.ndarray
-    ) -> np.ndarray:
-        known = target.known(numbers)
-        factor = np.zeros(len(numbers))
-        factor[known] = class_factor(
-            self.class_weight, target, numbers[known], weight[known], type(self).__name__
-        )
-        return factor
-
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable label of each step.
 
@@ -311,8 +297,8 @@ class StepClassifier(BaseStep):
         ----------
         X : sequences of n_samples
         y : labels of their steps
-        sample_weight : array-like of shape (n_samples,), optional
-            Of the sequences; each of their steps has it.
+        sample_weight : array-like of shape (n_samples,) or in the form of y, optional
+            Of the sequences, whose steps all have it, or of each step.
 
         Returns
         -------

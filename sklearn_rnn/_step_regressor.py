@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
@@ -167,6 +169,29 @@ class StepRegressor(BaseStep):
 
     _target_kind = StepNumberTarget
 
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train one epoch on these rows, going on from what is fitted.
+
+        The first call settles the scale of channels and targets for all later ones. The learning
+        rate is ``lr`` throughout.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+            As in :meth:`fit`.
+        y : numbers of their steps
+            As in :meth:`fit`.
+        sample_weight : array-like, optional
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self
+        """
+        return self._partial_fit(X, y, sample_weight, None)
+
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the number(s) expected at each step.
 
@@ -190,8 +215,8 @@ class StepRegressor(BaseStep):
         ----------
         X : sequences of n_samples
         y : numbers of their steps
-        sample_weight : array-like of shape (n_samples,), optional
-            Of the sequences; each of their steps has it.
+        sample_weight : array-like of shape (n_samples,) or in the form of y, optional
+            Of the sequences, whose steps all have it, or of each step.
 
         Returns
         -------

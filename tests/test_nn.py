@@ -9,7 +9,7 @@ from sklearn_rnn.nn.cells import CELLS
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.heads import LinearHead
 from sklearn_rnn.nn.inputs import NumericInput
-from sklearn_rnn.nn.pooling import POOLINGS
+from sklearn_rnn.nn.pooling import POOLINGS, MeanPooling, Pooling
 from sklearn_rnn.nn.recurrence import Flip, Recurrence
 
 LENGTHS = torch.tensor([6, 2, 4])
@@ -60,6 +60,57 @@ def test_pooling_ignores_huge_numbers_behind_the_end(name):
     spoilt = outputs.clone()
     spoilt[2:, 1] = 1e30
     torch.testing.assert_close(pooled(name, outputs)[1][1], pooled(name, spoilt)[1][1])
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+def test_pooling_after_each_step_is_that_of_the_cut_sequence(name):
+    outputs = random_outputs()
+    pooling, _ = pooled(name, outputs)
+    prefixes = pooling.prefixes(outputs)
+    assert prefixes.dtype == outputs.dtype
+    for n in range(1, 7):
+        _, cut = pooled(name, outputs[:n], torch.tensor([n, n, n]))
+        torch.testing.assert_close(prefixes[n - 1], cut, atol=1e-6, rtol=0)
+    torch.testing.assert_close(Pooling.prefixes(pooling, outputs), prefixes, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+def test_gradients_after_each_step_are_those_of_the_cut_sequences(name):
+    outputs = random_outputs().requires_grad_()
+    pooling, _ = pooled(name, outputs)
+    weight = torch.randn(6, 3, 4 * pooling.multiple, generator=generator(2))
+    inputs = [outputs, *pooling.parameters()]
+    quick = torch.autograd.grad((pooling.prefixes(outputs) * weight).sum(), inputs)
+    slow = torch.autograd.grad((Pooling.prefixes(pooling, outputs) * weight).sum(), inputs)
+    for a, b in zip(quick, slow, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_attention_after_each_step_stands_any_relevance():
+    pooling, _ = pooled("attention", random_outputs())
+    outputs = torch.tensor([-2.0, 2.0, 0.0, -2.0])[:, None, None].expand(4, 1, 4)
+    with torch.no_grad():
+        pooling.key.weight.copy_(torch.eye(4))
+        pooling.key.bias.zero_()
+        for scale in (1e4, -1e4):  # exp of it is no number, nor is its inverse
+            pooling.query.weight.fill_(scale)
+            expected = [-2, 2, 2, 2] if scale > 0 else [-2, -2, -2, -2]
+            assert pooling.prefixes(outputs)[:, 0, 0].tolist() == expected
+
+
+def test_pooling_of_ones_own_does_not_inherit_what_belongs_to_another():
+    class Doubled(MeanPooling):
+        def forward(self, outputs, last, inside, lengths):
+            return 2 * super().forward(outputs, last, inside, lengths)
+
+    class Same(MeanPooling):
+        pass
+
+    outputs = random_outputs()
+    mean, doubled, same = (kind(4, generator(0)) for kind in (MeanPooling, Doubled, Same))
+    torch.testing.assert_close(doubled.prefixes(outputs), 2 * mean.prefixes(outputs))
+    assert Same.prefixes is MeanPooling.prefixes
+    torch.testing.assert_close(same.prefixes(outputs), mean.prefixes(outputs))
 
 
 def test_flip_reverses_within_length_and_undoes_itself():

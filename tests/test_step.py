@@ -202,6 +202,99 @@ def test_integer_weight_is_the_sequence_repeated():
     np.testing.assert_array_equal(flat(a.predict_proba(X)), flat(b.predict_proba(X)))
 
 
+# -- weights of steps -----------------------------------------------------------------------------
+
+STEP_WEIGHTS = [np.random.default_rng(5).choice([0.0, 1.0, 2.5], size=len(x)) for x in X]
+
+
+@pytest.mark.parametrize("form", FORMS_OF_LABELS)
+def test_weights_of_steps_of_every_form_give_the_same_model(form):
+    expected = StepRegressor(**QUICK).fit(X, NUMBERS, sample_weight=STEP_WEIGHTS)
+    weight = FORMS_OF_LABELS[form](STEP_WEIGHTS)
+    model = StepRegressor(**QUICK).fit(X, NUMBERS, sample_weight=weight)
+    np.testing.assert_array_equal(flat(model.predict(X)), flat(expected.predict(X)))
+    assert model.score(X, NUMBERS, weight) == expected.score(X, NUMBERS, STEP_WEIGHTS)
+
+
+def test_weights_of_steps_may_be_one_array():
+    cube = np.stack([x[:3] for x in X])
+    weight = np.stack([w[:3] for w in STEP_WEIGHTS])
+    a = StepRegressor(**QUICK).fit(cube, cube[:, :, 0], sample_weight=weight)
+    b = StepRegressor(**QUICK).fit(cube, cube[:, :, 0], sample_weight=list(weight))
+    np.testing.assert_array_equal(a.predict(cube), b.predict(cube))
+    c = StepRegressor(**QUICK).fit(cube, cube[:, :, 0], sample_weight=weight[:, :, None])
+    np.testing.assert_array_equal(a.predict(cube), c.predict(cube))
+
+
+@pytest.mark.parametrize("estimator", [StepClassifier, StepRegressor])
+def test_loss_of_a_step_is_multiplied_by_its_weight(estimator):
+    still = {"lr": 1e-12, "dropout": 0.0, "recurrent_dropout": 0.0} | QUICK
+    y = LABELS if estimator is StepClassifier else [row[:, 0] for row in NUMBERS]
+    model = estimator(**still).fit(X, y, sample_weight=STEP_WEIGHTS)
+    weight = flat(STEP_WEIGHTS)
+    if estimator is StepClassifier:
+        probability = flat(model.predict_proba(X))
+        loss = -np.log(np.where(flat(y) == "up", probability[:, 1], probability[:, 0]))
+    else:
+        mean = np.average(flat(y), weights=weight)
+        variance = np.average((flat(y) - mean) ** 2, weights=weight)
+        loss = (flat(model.predict(X)) - flat(y)) ** 2 / variance
+    np.testing.assert_allclose(model.loss_curve_[-1], np.average(loss, weights=weight), rtol=1e-5)
+
+
+def test_step_of_weight_zero_is_a_step_without_a_label():
+    some = without_some(LABELS, None)
+    wrong = [["left" if label is None else label for label in row] for row in some]
+    weight = [[float(label is not None) for label in row] for row in some]
+    a = StepClassifier(early_stopping=True, **QUICK).fit(X, wrong, sample_weight=weight)
+    b = StepClassifier(early_stopping=True, **QUICK).fit(X, some)
+    assert a.classes_.tolist() == ["down", "up"]
+    np.testing.assert_array_equal(flat(a.predict_proba(X)), flat(b.predict_proba(X)))
+    assert a.validation_scores_ == b.validation_scores_
+    assert a.score(X, wrong, weight) == pytest.approx(b.score(X, some))
+    ones = [np.ones(len(x)) for x in X]
+    c = StepClassifier(early_stopping=True, **QUICK).fit(X, some, sample_weight=ones)
+    np.testing.assert_array_equal(flat(c.predict_proba(X)), flat(b.predict_proba(X)))
+
+
+def test_equal_rows_of_equal_weights_are_one_row_twice():
+    twice = [*X, *X[:7]], [*NUMBERS, *NUMBERS[:7]]
+    row_weight = np.where(np.arange(40) < 7, 2.0, 1.0)
+    options = QUICK | {"batch_size": 8}
+    a = StepRegressor(**options).fit(*twice, sample_weight=[*STEP_WEIGHTS, *STEP_WEIGHTS[:7]])
+    order = np.random.default_rng(6).permutation(47)
+    shuffled = ([rows[i] for i in order] for rows in twice)
+    weight = [[*STEP_WEIGHTS, *STEP_WEIGHTS[:7]][i] for i in order]
+    b = StepRegressor(**options).fit(*shuffled, sample_weight=weight)
+    np.testing.assert_array_equal(flat(a.predict(X)), flat(b.predict(X)))
+    ones = [np.ones(len(x)) for x in twice[0]]
+    c = StepRegressor(**options).fit(*twice, sample_weight=ones)
+    d = StepRegressor(**options).fit(X, NUMBERS, sample_weight=row_weight)
+    np.testing.assert_array_equal(flat(c.predict(X)), flat(d.predict(X)))
+
+
+def test_weights_of_steps_count_in_balanced_classes():
+    weight = [np.where(x[:, 1] > 0, 3.0, 1.0) for x in X]
+    still = {"lr": 1e-12, "dropout": 0.0, "recurrent_dropout": 0.0} | QUICK
+    model = StepClassifier(class_weight="balanced", **still).fit(X, LABELS, sample_weight=weight)
+    is_up, w = flat(LABELS) == "up", flat(weight)
+    loss = -np.log(flat(model.predict_proba(X))[np.arange(len(w)), is_up.astype(int)])
+    expected = np.mean([np.average(loss[c], weights=w[c]) for c in (is_up, ~is_up)])
+    np.testing.assert_allclose(model.loss_curve_[-1], expected, rtol=1e-5)
+
+
+def test_weights_of_steps_pass_partial_fit_score_and_cross_validation():
+    model = StepClassifier(**QUICK).partial_fit(X, LABELS, sample_weight=STEP_WEIGHTS)
+    right = flat(model.predict(X)) == flat(LABELS)
+    expected = np.average(right, weights=flat(STEP_WEIGHTS))
+    assert model.score(X, LABELS, sample_weight=STEP_WEIGHTS) == pytest.approx(expected)
+    params = {"sample_weight": objects(STEP_WEIGHTS)}
+    search = GridSearchCV(StepClassifier(**QUICK), {"hidden_size": [4]}, cv=2)
+    search.fit(X, objects(LABELS), **params)
+    alone = StepClassifier(**QUICK | {"hidden_size": 4}).fit(X, LABELS, sample_weight=STEP_WEIGHTS)
+    np.testing.assert_array_equal(flat(search.predict_proba(X)), flat(alone.predict_proba(X)))
+
+
 def test_order_of_rows_has_no_say_and_a_seed_repeats():
     order = np.random.default_rng(3).permutation(40)
     a = StepRegressor(**QUICK).fit(X, NUMBERS)
@@ -228,6 +321,41 @@ def test_warm_start_and_pickle_go_on():
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(flat(again.predict(X)), flat(model.predict(X)))
     assert model.fit(X, NUMBERS).n_iter_ == 10
+
+
+def test_partial_fit_trains_one_epoch_at_a_time():
+    model = StepClassifier(**QUICK)
+    for begin in range(0, 40, 10):
+        rows = slice(begin, begin + 10)
+        model.partial_fit(X[rows], LABELS[rows], classes=["down", "still", "up"])
+    assert model.n_iter_ == 4
+    assert model.classes_.tolist() == ["down", "still", "up"]
+    assert [p.shape for p in model.predict_proba(X)] == [(len(x), 3) for x in X]
+    numbers = StepRegressor(**QUICK).partial_fit(X[:20], NUMBERS[:20])
+    assert numbers.partial_fit(X, NUMBERS).n_iter_ == 2
+    assert (numbers.history_["lr"] == numbers.lr).all()
+
+
+@pytest.mark.parametrize("estimator", [StepClassifier, StepRegressor])
+def test_partial_fits_are_one_fit_without_a_schedule(estimator):
+    y = LABELS if estimator is StepClassifier else NUMBERS
+    online = estimator(**QUICK)
+    for _ in range(5):
+        online.partial_fit(X, y)
+    whole = estimator(lr_schedule=None, **QUICK).fit(X, y)
+    np.testing.assert_allclose(online.loss_curve_, whole.loss_curve_, rtol=1e-6)
+
+
+def test_partial_fit_keeps_the_form_of_the_first_call():
+    cube = np.stack([x[:3] for x in X])
+    y = (cube[:, :, 0] > 0).astype(int)
+    model = StepClassifier(**QUICK).partial_fit(cube, y, classes=[0, 1])
+    assert model.partial_fit(X, [(x[:, 0] > 0).astype(int) for x in X]).predict(cube).shape == (
+        40,
+        3,
+    )
+    table = StepClassifier(**QUICK).partial_fit(cube[:, 0], y[:, 0], classes=[0, 1])
+    assert table.partial_fit(cube[:, 1], y[:, 1]).predict(cube[:, 2]).shape == (40,)
 
 
 def test_frames_with_static_columns_and_texts_are_labelled_step_by_step():
@@ -335,6 +463,58 @@ def test_bad_labels_are_refused_by_row(name):
     assert not hasattr(model, "net_")
 
 
+def with_weight(row, weight):
+    return [*STEP_WEIGHTS[:row], weight, *STEP_WEIGHTS[row + 1 :]]
+
+
+def changed_weight(value):
+    return with_weight(4, [*STEP_WEIGHTS[4][:2], value, *STEP_WEIGHTS[4][3:]])
+
+
+BAD_WEIGHTS = {
+    "too few rows": (STEP_WEIGHTS[:-1], ValueError, "X has 40 sequence.*sample_weight has 39"),
+    "too few": (np.ones(39), ValueError, r"sample_weight.*\(39,\).*\(40,\)"),
+    "unequal lengths": (
+        with_weight(4, STEP_WEIGHTS[4][:-1]),
+        ValueError,
+        r"Row 4: X has \d+ step\(s\), but sample_weight has \d+ .*0 leaves a step out",
+    ),
+    "negative": (
+        changed_weight(-1.0),
+        ValueError,
+        r"Row 4 of sample_weight has the weight -1\.0 at step 2 \(1 such .*finite numbers >= 0",
+    ),
+    "NaN": (changed_weight(np.nan), ValueError, "Row 4 of .* weight nan at step 2"),
+    "None": (changed_weight(None), ValueError, "Row 4 of .* weight nan at step 2"),
+    "infinite": (changed_weight(np.inf), ValueError, "Row 4 of .* weight inf at step 2"),
+    "text": (changed_weight("2"), TypeError, "sample_weight must hold numbers. Got '2' instead"),
+    "texts": (
+        [np.full(len(x), "2") for x in X],
+        TypeError,
+        "sample_weight must hold numbers. Got '2' instead",
+    ),
+    "missing row": (with_weight(4, None), TypeError, "Row 4 of sample_weight .*Got None"),
+    "two a step": (
+        [np.ones((len(x), 2)) for x in X],
+        ValueError,
+        "sample_weight must have one weight a step. Got 2 instead",
+    ),
+    "all zero": ([np.zeros(len(x)) for x in X], ValueError, "sample_weight is 0 at every step"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_WEIGHTS)
+def test_bad_weights_are_refused_by_row(name):
+    weight, error, match = BAD_WEIGHTS[name]
+    model = StepClassifier(**QUICK)
+    with pytest.raises(error, match=match):
+        model.fit(X, LABELS, sample_weight=weight)
+    assert not hasattr(model, "net_")
+    model.fit(X, LABELS)
+    with pytest.raises(error, match=match):
+        model.score(X, LABELS, sample_weight=weight)
+
+
 def test_bad_numbers_are_refused():
     numbers = [row[:, 0] for row in NUMBERS]
     model = StepRegressor(**QUICK)
@@ -353,3 +533,21 @@ def test_unseen_labels_are_refused_when_going_on():
     model = StepClassifier(warm_start=True, **QUICK).fit(X, LABELS)
     with pytest.raises(ValueError, match=r"has the label 'left'"):
         model.fit(X, [np.full(len(x), "left") for x in X])
+
+
+def test_bad_calls_of_partial_fit_are_refused():
+    up = [np.full(len(x), "up") for x in X]
+    model = StepClassifier(**QUICK)
+    with pytest.raises(ValueError, match=r"1 class(?s:.*)classes=\[") as caught:
+        model.partial_fit(X, up)
+    assert "in the first call of partial_fit" in caught.value.__notes__[0]
+    assert not hasattr(model, "net_")
+    model.partial_fit(X, up, classes=["up", "down"])
+    with pytest.raises(ValueError, match=r"as in the first call of partial_fit, \['down', 'up'\]"):
+        model.partial_fit(X, up, classes=["up", "left"])
+    with pytest.raises(ValueError, match=r"has the label 'left'"):
+        model.partial_fit(X, [np.full(len(x), "left") for x in X])
+    with pytest.raises(ValueError, match="No step of y has a label") as caught:
+        model.partial_fit(X, [[None] * len(x) for x in X])
+    assert not hasattr(caught.value, "__notes__")  # more classes would not help
+    assert model.n_iter_ == 1

@@ -64,6 +64,7 @@ class StepPlaces:
     def __init__(self, offsets: np.ndarray, device: torch.device) -> None:
         self.offsets = offsets
         self.lengths = np.diff(offsets)
+        self.is_one_sequence = len(self.lengths) == 1
         self.device = device
 
     @cached_property
@@ -146,7 +147,7 @@ class DeviceInputs:
     def __init__(self, inputs: Inputs, device: torch.device | str = "cpu") -> None:
         sequences, static = inputs.sequences, inputs.static
         self._values, self._codes = _on_device(sequences, device)
-        self.steps = StepPlaces(sequences.offsets, self._values.device)
+        self.steps: StepPlaces = StepPlaces(sequences.offsets, self._values.device)
         self.lengths = self.steps.lengths
         self._static_values: Tensor | None = None
         self._static_codes: Tensor | None = None
@@ -163,7 +164,7 @@ class DeviceInputs:
 
     def gather(self, rows: np.ndarray) -> Batch:
         """Return these samples padded to a common, rounded length."""
-        if len(self) == 1 and len(rows) == 1:  # to answer one sequence quickly
+        if self.steps.is_one_sequence and len(rows) == 1:  # to answer one sequence quickly
             return Batch(
                 self._values[None],
                 torch.from_numpy(self.lengths).to(self.device),

@@ -56,6 +56,7 @@ def canonical_rows(
     group: np.ndarray | None = None,
     *,
     target_offsets: np.ndarray | None = None,
+    entry_weight: np.ndarray | None = None,
 ) -> TrainingRows:
     """Merge equal rows and order them by content.
 
@@ -73,7 +74,11 @@ def canonical_rows(
         Rows of different groups are not merged.
     target_offsets : ndarray of shape (n_samples + 1,), optional
         Where each sample's entries of the target begin, if it is a sequence.
+    entry_weight : ndarray of shape (n_entries,), optional
+        Rows whose entries have different weights are not merged.
     """
+    if entry_weight is not None and (entry_weight != 1).any():
+        target = np.column_stack([target, entry_weight])
     kept = np.flatnonzero(weight > 0)
     x_hash = hash_sequences(inputs.sequences)[kept]
     if inputs.static is not None:

@@ -106,6 +106,13 @@ def places_of(offsets: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.repeat(shift, lengths) + np.arange(ends[-1] if len(ends) else 0)
 
 
+def in_rows(flat: np.ndarray, lengths: np.ndarray, *, as_one_array: bool) -> np.ndarray:
+    """Cut what is laid end to end into one entry a sample, or one array if asked and possible."""
+    if as_one_array and (lengths == lengths[0]).all():
+        return flat.reshape(len(lengths), lengths[0], *flat.shape[1:])
+    return split_at(flat, lengths)
+
+
 def split_at(flat: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Cut what is laid end to end into a 1-D object array of one array a sample."""
     cut = np.empty(len(lengths), dtype=object)

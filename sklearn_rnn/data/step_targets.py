@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from sklearn_rnn.data.targets import ClassTarget, LabelError, NumberTarget
+from sklearn_rnn.data.targets import ClassTarget, NumberTarget
 
 NO_LABEL = -1
 """Code of a step without a label."""
@@ -34,7 +34,7 @@ class StepClassTarget(ClassTarget):
             raise ValueError(f"{name} must have one label a step. Got {y.shape[1]} instead.")
         missing = pd.isna(y)
         if missing.all():
-            raise LabelError(f"No step of {name} has a label.")
+            raise ValueError(f"No step of {name} has a label.")
         if not missing.any():
             return ClassTarget.check(y, name)
         checked = np.full(len(y), None, dtype=object)

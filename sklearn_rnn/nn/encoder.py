@@ -111,6 +111,25 @@ class SequenceEncoder(Encoder):
             pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
         return pooled if for_head is None else torch.cat([pooled, for_head], dim=1)
 
+    def prefixes(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
+        """Return what :meth:`forward` makes of each sequence cut after each of its steps.
+
+        For a recurrence of one direction only, where a cut changes none of the outputs before it.
+
+        Returns
+        -------
+        Tensor of shape (time, batch, output_size)
+            Time ends with the longest sequence. One of no steps has its vector at the first step.
+        """
+        n_steps = lengths if self.static is None else lengths.clamp(min=1)
+        outputs, for_head = self.read(values, n_steps, **others)
+        pooled = self.pooling.prefixes(outputs[: int(n_steps.max())])
+        if self.static is not None:
+            pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
+        if for_head is None:
+            return pooled
+        return torch.cat([pooled, for_head.expand(len(pooled), -1, -1)], dim=2)
+
 
 class StepEncoder(Encoder):
     """Sequence and static columns -> one vector a step."""
@@ -205,9 +224,22 @@ class Network(nn.Module):
 class ManyToOne(Network):
     """One vector of outputs a sequence."""
 
+    encoder: SequenceEncoder
+
     def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
         """Return a Tensor of shape (batch, n_outputs) for what the encoder takes."""
         return self.head(self.dropout(self.encoder(values, lengths, **others)))
+
+    def prefixes(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
+        """Return the outputs for each sequence cut after each of its steps.
+
+        Returns
+        -------
+        Tensor of shape (batch, time, n_outputs)
+            As :meth:`SequenceEncoder.prefixes` has them.
+        """
+        prefixes = self.encoder.prefixes(values, lengths, **others)
+        return self.head(self.dropout(prefixes)).transpose(0, 1)
 
     @staticmethod
     def make_encoder(

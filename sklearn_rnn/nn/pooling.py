@@ -1,12 +1,15 @@
 """From the outputs of all steps to one vector a sequence: one class a pooling.
 
 A pooling reads outputs of shape (time, batch, units) and may look at none that stands behind a
-sequence's end. To add one, write the class and enter it in :data:`POOLINGS`.
+sequence's end. To add one, write the class and enter it in :data:`POOLINGS`. Its vector after each
+step is computed step by step, in a time that grows with the square of the length, unless its
+``prefixes`` has a quicker way.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -31,6 +34,12 @@ class Pooling(nn.Module, ABC):
     def __init__(self, n_units: int, generator: Generator) -> None:
         super().__init__()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let no class inherit the ``prefixes`` of another ``forward`` than its own."""
+        super().__init_subclass__(**kwargs)
+        if "forward" in vars(cls) and "prefixes" not in vars(cls):
+            cls.prefixes = Pooling.prefixes  # type: ignore[method-assign]
+
     @abstractmethod
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return a Tensor of shape (batch, multiple * units).
@@ -45,6 +54,27 @@ class Pooling(nn.Module, ABC):
         lengths : Tensor of shape (batch,)
         """
 
+    def prefixes(self, outputs: Tensor) -> Tensor:
+        """Return the vector after each step, as if the sequence ended there.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (time, batch, units)
+            Of a recurrence of one direction, which then ends with its last output.
+
+        Returns
+        -------
+        Tensor of shape (time, batch, multiple * units)
+            What stands behind a sequence's end is arbitrary.
+        """
+        n_steps, batch, _ = outputs.shape
+        inside = torch.ones(n_steps, batch, 1, dtype=torch.bool, device=outputs.device)
+        lengths = torch.arange(1, n_steps + 1, device=outputs.device)[:, None].expand(-1, batch)
+        vectors = [
+            self(outputs[: n + 1], outputs[n], inside[: n + 1], lengths[n]) for n in range(n_steps)
+        ]
+        return torch.stack(vectors)
+
 
 class LastPooling(Pooling):
     """The state after the last step (backward: after the first)."""
@@ -52,6 +82,10 @@ class LastPooling(Pooling):
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return ``last``."""
         return last
+
+    def prefixes(self, outputs: Tensor) -> Tensor:
+        """Return the outputs."""
+        return outputs
 
 
 class MeanPooling(Pooling):
@@ -64,6 +98,11 @@ class MeanPooling(Pooling):
         total = outputs.masked_fill(~inside, 0.0).sum(dim=0, dtype=torch.float64)
         return (total / lengths[:, None]).to(outputs.dtype)
 
+    def prefixes(self, outputs: Tensor) -> Tensor:
+        """Return the running mean."""
+        n_steps = torch.arange(1, len(outputs) + 1, device=outputs.device)[:, None, None]
+        return (outputs.cumsum(dim=0, dtype=torch.float64) / n_steps).to(outputs.dtype)
+
 
 class MaxPooling(Pooling):
     """The largest value of each unit over steps."""
@@ -71,6 +110,10 @@ class MaxPooling(Pooling):
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return the maximum over each sequence's own steps."""
         return outputs.masked_fill(~inside, -torch.inf).amax(dim=0)
+
+    def prefixes(self, outputs: Tensor) -> Tensor:
+        """Return the running maximum."""
+        return outputs.cummax(dim=0).values
 
 
 class ConcatPooling(Pooling):
@@ -88,6 +131,11 @@ class ConcatPooling(Pooling):
         """Return the three poolings side by side."""
         return torch.cat([part(outputs, last, inside, lengths) for part in self.parts], dim=1)
 
+    def prefixes(self, outputs: Tensor) -> Tensor:
+        """Return the three side by side."""
+        parts = [cast(Pooling, part).prefixes(outputs) for part in self.parts]
+        return torch.cat(parts, dim=2)
+
 
 class AttentionPooling(Pooling):
     """A mean weighted by learned relevance (Bahdanau et al. 2015; Yang et al. 2016)."""
@@ -102,6 +150,21 @@ class AttentionPooling(Pooling):
         relevance = self.query(torch.tanh(self.key(outputs)))
         weight = relevance.masked_fill(~inside, -torch.inf).softmax(dim=0)
         return (weight * outputs.masked_fill(~inside, 0.0)).sum(dim=0)
+
+    def prefixes(self, outputs: Tensor) -> Tensor:
+        """Return the running weighted mean.
+
+        Each step moves the mean towards its own output by its share of the weight so far (as in the
+        online softmax of Milakov and Gimelshein 2018), so that no relevance is too large or small.
+        """
+        relevance = self.query(torch.tanh(self.key(outputs))).double()
+        shares = (relevance - relevance.logcumsumexp(dim=0)).exp()
+        mean = torch.zeros_like(outputs[0], dtype=torch.float64)
+        means = []
+        for output, share in zip(outputs.double().unbind(0), shares.unbind(0), strict=True):
+            mean = torch.lerp(mean, output, share)
+            means.append(mean)
+        return torch.stack(means).to(outputs.dtype)
 
 
 POOLINGS: dict[str, type[Pooling]] = {

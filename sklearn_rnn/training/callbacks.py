@@ -9,6 +9,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sklearn_rnn.data.targets import Target
+from sklearn_rnn.training.losses import at_end
 
 
 class ValidationScore(Callback):
@@ -29,6 +30,8 @@ class ValidationScore(Callback):
             if self.target.per_step:  # of the steps that have a target
                 encoded, weight = encoded
                 outputs, encoded = outputs[weight > 0], encoded[weight > 0]
+            elif net.step_loss:  # answers after every step
+                outputs = at_end(outputs, batch[0]["lengths"])
             self._outputs.append(outputs.cpu().numpy())
             self._encoded.append(encoded.cpu().numpy())
 

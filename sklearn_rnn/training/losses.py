@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -73,6 +74,44 @@ class StepSquaredErrorAndEnd(StepSquaredError):
         )
         of_numbers = super().forward(outputs[..., :-1], (entries[..., :-1], weight))
         return of_numbers + (of_end * weight).sum(dim=1)
+
+
+def loss_of_prefixes(
+    criterion: nn.Module, outputs: Tensor, target: Tensor, lengths: Tensor, share: float
+) -> Tensor:
+    """Return the loss at the end of each sequence and the mean of those after its steps, mixed.
+
+    Parameters
+    ----------
+    criterion : Module
+        The loss of outputs (n, n_outputs) and targets (n, ...), shape (n,).
+    outputs : Tensor of shape (batch, time, n_outputs)
+        After each step.
+    target : Tensor of shape (batch, ...)
+    lengths : Tensor of shape (batch,)
+        A sequence of no steps has one answer, in the place of its first.
+    share : float
+        Of the mean, from 0 to 1.
+
+    Returns
+    -------
+    Tensor of shape (batch,)
+    """
+    n_answers = lengths.clamp(min=1)
+    n_steps = outputs.shape[1]
+    repeated = target.repeat_interleave(n_steps, dim=0)
+    losses = criterion(outputs.flatten(0, 1), repeated).unflatten(0, (-1, n_steps))
+    inside = torch.arange(n_steps, device=lengths.device) < n_answers[:, None]
+    mean = torch.where(inside, losses, 0.0).sum(dim=1) / n_answers
+    return torch.lerp(at_end(losses, lengths), mean, share)
+
+
+def at_end(of_steps: Tensor, lengths: Tensor) -> Tensor:
+    """Return what stands at the last step of each sequence, (batch, ...) of (batch, time, ...).
+
+    Of a sequence of no steps that is what stands at the first.
+    """
+    return of_steps[torch.arange(len(lengths), device=lengths.device), (lengths - 1).clamp(min=0)]
 
 
 LOSSES: dict[str, type[nn.Module]] = {

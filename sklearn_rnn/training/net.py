@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sklearn_rnn.training.batches import BatchSource, Parts
-from sklearn_rnn.training.losses import LOSSES
+from sklearn_rnn.training.losses import LOSSES, loss_of_prefixes
 from sklearn_rnn.training.memory import freed_memory_kept
 from sklearn_rnn.training.progress import ProgressBar
 from sklearn_rnn.training.schedules import OPTIMIZERS, optimizer_options
@@ -29,6 +29,8 @@ class RecurrentNet(NeuralNet):
     """A skorch net whose X is a training :class:`BatchSource` and whose y a validation one."""
 
     stop_requested = False
+    step_loss = 0.0
+    """Share of the loss after every step, if the module has answers there: ``prefixes``."""
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Any]]:
@@ -53,7 +55,11 @@ class RecurrentNet(NeuralNet):
     ) -> Tensor:
         """Return the weighted mean of the losses of the samples."""
         target, weight = y_true
-        return (self.criterion_(y_pred, target) * weight).mean()
+        if not self.step_loss:
+            return (self.criterion_(y_pred, target) * weight).mean()
+        lengths = X["lengths"]
+        loss = loss_of_prefixes(self.criterion_, y_pred, target, lengths, self.step_loss)
+        return (loss * weight).mean()
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Return the loss of a batch and its outputs, its gradient computed.
@@ -73,8 +79,8 @@ class RecurrentNet(NeuralNet):
         return {"loss": total, "y_pred": torch.cat([part.flatten(0, -2) for part in outputs])}
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
-        """Return the module's outputs; x is on the device already."""
-        return self.module_(**x)
+        """Return the module's outputs, or those after every step; x is on the device already."""
+        return self.module_.prefixes(**x) if self.step_loss else self.module_(**x)
 
     def _set_training(self, training: bool = True) -> None:
         """Switch modes where they change, not at every batch as skorch would."""
@@ -147,6 +153,7 @@ def train(
     *,
     lr: float,
     weight_decay: float,
+    step_loss: float,
 ) -> None:
     """Train an initialized net in place, on from where it stands.
 
@@ -155,6 +162,7 @@ def train(
     net.callbacks = [*own_callbacks, *user_callbacks]
     net.initialize_callbacks()
     net.stop_requested = False
+    net.step_loss = step_loss
     net.lr = lr
     for group in net.optimizer_.param_groups:  # a schedule may have lowered it before
         group["lr"] = lr

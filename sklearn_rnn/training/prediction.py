@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
 from sklearn_rnn.data.batching import PREDICTION_STEPS, DeviceInputs, ordered_batches
 from sklearn_rnn.data.ragged import places_of
@@ -30,7 +30,7 @@ Mapping = Callable[[Callable[[np.ndarray], Answer], list[np.ndarray]], Iterable[
 
 
 def predict_in_batches(
-    part: nn.Module, inputs: DeviceInputs, *, per_step: bool = False
+    part: Callable[..., Tensor], inputs: DeviceInputs, *, per_step: bool = False
 ) -> np.ndarray:
     """Run a network, or its encoder, over all samples.
 

@@ -30,6 +30,7 @@ def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: Ne
     )
     pooled = f", {pooling} pooling" if pooling else ""
     augmentation = f", augmentation {estimator.augmentation}" if estimator.augmentation else ""
+    step_loss = f", step_loss {estimator.step_loss:g}" if estimator.step_loss else ""
     directions = ", both directions" if estimator.bidirectional else ""
     n_weights = sum(p.numel() for p in net.module_.parameters())
     return (
@@ -37,7 +38,7 @@ def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: Ne
         f"{estimator.hidden_size} units{directions}{pooled}, {n_weights:,} weights; "
         f"{len(lengths):,} sequences of {lengths.min()}-{lengths.max()} steps, "
         f"{channels}; batches of {source.batch_size}, {optimizer}, "
-        f"lr {estimator.lr:g}, schedule {estimator.lr_schedule}{augmentation}; "
+        f"lr {estimator.lr:g}, schedule {estimator.lr_schedule}{step_loss}{augmentation}; "
         f"on {samples.device}, random_state={estimator.random_state}"
     )
 

@@ -33,6 +33,8 @@ class Samples:
     rows : TrainingRows
     target : Target
     device : torch.device
+    entry_weight : ndarray of shape (n_entries,) or None
+        What the loss of each entry of a sequence is multiplied by.
     """
 
     inputs: Inputs
@@ -42,6 +44,7 @@ class Samples:
     rows: TrainingRows
     target: Target
     device: torch.device
+    entry_weight: np.ndarray | None = None
     _on_device: DeviceInputs | None = None
 
     def split(self, fraction: float, seed: int) -> tuple[TrainingRows, TrainingRows]:
@@ -61,8 +64,11 @@ class Samples:
         """Return the numbers of these rows, or of all their entries, and the weight of each."""
         if self.offsets is None:
             return self.numbers[rows.rows], rows.weight
+        places = places_of(self.offsets, rows.rows)
         weight = np.repeat(rows.weight, np.diff(self.offsets)[rows.rows])
-        return self.numbers[places_of(self.offsets, rows.rows)], weight
+        if self.entry_weight is not None:
+            weight = weight * self.entry_weight[places]
+        return self.numbers[places], weight
 
     def source(
         self,
@@ -119,6 +125,8 @@ class Samples:
         """Return the weight of each entry in the loss of its row; a row's sum is 1 in the mean."""
         steps = places_of(offsets, rows.rows)
         of_steps = factor * self.target.known(self.numbers[steps])
+        if self.entry_weight is not None:
+            of_steps = of_steps * self.entry_weight[steps]
         weight = np.zeros(len(self.numbers))
         of_rows = np.repeat(rows.copies, np.diff(offsets)[rows.rows])
         weight[steps] = of_steps / (((of_steps * of_rows).sum() / rows.copies.sum()) or 1.0)
