@@ -123,7 +123,7 @@ def for_crf(X):
     return made
 
 
-crf = CRF(c1=0.1, c2=0.1, max_iterations=100, all_possible_transitions=True)
+crf = CRF(c1=0.1, c2=0.01, max_iterations=100, all_possible_transitions=True)
 predicted["CRF"] = crf.fit(for_crf(X_train), y_train).predict(for_crf(X_test))
 
 # %%
