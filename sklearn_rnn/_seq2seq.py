@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -152,6 +152,32 @@ class BaseSeq2Seq(BaseRecurrent):
 
     def _extra_callbacks(self, n_epochs: int) -> list[Callback]:
         return [TeacherForcing(self.teacher_forcing, n_epochs)]
+
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train one epoch on these rows, going on from what is fitted.
+
+        The first call settles what later ones keep to: the tokens, whether the end of answers is
+        learned, and the scale of channels and outputs. The learning rate is ``lr`` throughout.
+
+        Parameters
+        ----------
+        X : as in fit
+        y : as in fit
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`fit`, and if y holds a token that was not there in the first call, or has
+            another length where all had one.
+        """
+        return self._partial_fit(X, y, sample_weight, None)
 
     # -- prediction -------------------------------------------------------------------------------
 

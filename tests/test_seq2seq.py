@@ -555,3 +555,17 @@ def test_other_numbers_than_in_fit_are_refused():
 def test_bad_parameters_are_refused(parameter, value, match):
     with pytest.raises(ValueError, match=f"The '{parameter}' parameter of Seq2SeqC.* {match}"):
         Seq2SeqClassifier(**{parameter: value}).fit(WORDS, BACKWARDS)
+
+
+def test_partial_fit_goes_on_where_it_was():
+    model = Seq2SeqClassifier(**QUICK)
+    for _ in range(3):
+        model.partial_fit(WORDS, BACKWARDS)
+    assert model.n_iter_ == 3
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    with pytest.raises(ValueError, match="has the label 'z'"):
+        model.partial_fit(["ab"], ["bz"])
+    numbers = Seq2SeqRegressor(**QUICK).partial_fit(X, FIXED).partial_fit(X[:3], FIXED[:3])
+    assert numbers.predict(X).shape == FIXED.shape
+    with pytest.raises(ValueError, match=r"Row 0 of y has 2 entries .* sequences of 3 alone"):
+        numbers.partial_fit(X[:1], FIXED[:1, :2])
