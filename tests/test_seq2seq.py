@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_rnn import Seq2SeqClassifier, Seq2SeqRegressor
+from sklearn_rnn.metrics import get_scorer
 from sklearn_rnn.preprocessing import PerStep
 from sklearn_rnn.training.callbacks import TeacherForcing
 
@@ -192,12 +193,12 @@ def test_words_are_learned_backwards(attention, cell):
     assert model.history_["train_loss"].iloc[-1] < model.history_["train_loss"].iloc[0] / 4
 
 
-def test_curves_are_learned_in_any_units():
-    settings = QUICK | {"max_epochs": 60, "hidden_size": 32}
-    model = Seq2SeqRegressor(**settings).fit(X, FIXED)
-    assert model.score(X, FIXED) > 0.8
-    scaled = Seq2SeqRegressor(**settings).fit(X, 1e6 * FIXED + 1e7)
-    np.testing.assert_allclose((scaled.predict(X) - 1e7) / 1e6, model.predict(X), atol=1e-3)
+@pytest.mark.parametrize(("factor", "offset"), [(1, 0), (1e6, 1e7), (-1e-6, 0)])
+def test_curves_are_learned_in_any_units(factor, offset):
+    y = factor * FIXED + offset
+    model = Seq2SeqRegressor(**QUICK | {"max_epochs": 30, "hidden_size": 32}).fit(X, y)
+    assert model.score(X, y) > 0.6
+    assert np.abs(model.noise_ / factor).max() < 1
 
 
 @pytest.mark.parametrize("teacher_forcing", [0.0, 0.5, "linear", "sigmoid"])
@@ -205,9 +206,9 @@ def test_curves_are_learned_in_any_units():
 def test_own_answers_are_learned_from(kind, teacher_forcing):
     y = BACKWARDS if kind is Seq2SeqClassifier else [c[:, 0] for c in CURVES]
     inputs = WORDS if kind is Seq2SeqClassifier else X
-    settings = QUICK | {"max_epochs": 40}
+    settings = QUICK | {"max_epochs": 15}
     model = kind(teacher_forcing=teacher_forcing, **settings).fit(inputs, y)
-    assert model.loss_curve_[-1] < 0.8 * model.loss_curve_[0]
+    assert model.loss_curve_[-1] < 0.9 * model.loss_curve_[0]
     assert model.net_.module_.teacher_forcing == 1.0
     forced = kind(**settings).fit(inputs, y)
     assert model.loss_curve_ != forced.loss_curve_
@@ -302,7 +303,7 @@ def test_likelihood_of_numbers_is_that_of_a_normal_distribution():
     one_step = FIXED[:, :1]
     of_one = Seq2SeqRegressor(**QUICK | {"max_epochs": 30}).fit(X, one_step)
     expected = norm.logpdf(one_step, of_one.predict(X), of_one.noise_).sum(axis=(1, 2))
-    np.testing.assert_allclose(of_one.score_samples(X, one_step), expected, rtol=1e-5)
+    np.testing.assert_allclose(of_one.score_samples(X, one_step), expected, rtol=1e-5, atol=1e-6)
     residuals = one_step - of_one.predict(X)
     np.testing.assert_allclose(of_one.noise_, residuals.std(axis=(0, 1), mean=0), rtol=1e-4)
     assert model.noise_.shape == (2,)
@@ -328,17 +329,17 @@ def test_answers_that_were_learned_are_likelier():
     )
 
 
-def test_wider_beam_finds_answers_that_are_likelier(of_texts):
-    def of_tokens(model):  # the mean over tokens and the end is what the beam looks for
-        answers = model.predict(WORDS)
+def test_wider_beam_finds_answers_that_are_likelier():
+    model = Seq2SeqClassifier(**QUICK | {"max_epochs": 20}).fit(WORDS, BACKWARDS)
+    greedy, wide = (model.set_params(beam_size=n).predict(WORDS) for n in (1, 8))
+    ended = [0 < len(a) < 12 and 0 < len(b) < 12 for a, b in zip(greedy, wide, strict=True)]
+    assert sum(ended) > 10
+    of_tokens = []  # the mean over tokens and the end is what the beam looks for
+    for answers in (greedy[ended], wide[ended]):
         lengths = np.array([len(answer) + 1 for answer in answers])
-        kept = [i for i, answer in enumerate(answers) if 0 < len(answer) < 12]
-        likelihood = model.score_samples([WORDS[i] for i in kept], [answers[i] for i in kept])
-        return (likelihood / lengths[kept]).mean()
-
-    greedy = of_tokens(of_texts)
-    wide = of_tokens(clone(of_texts).set_params(beam_size=8).fit(WORDS, BACKWARDS))
-    assert wide > greedy
+        words = [word for word, kept in zip(WORDS, ended, strict=True) if kept]
+        of_tokens.append((model.score_samples(words, answers) / lengths).mean())
+    assert of_tokens[1] > of_tokens[0]
 
 
 # -- attention ------------------------------------------------------------------------------------
@@ -470,8 +471,10 @@ def test_answers_go_through_model_selection():
     assert predicted.shape == (40,)
     assert all(isinstance(answer, str) for answer in predicted)
     assert cross_val_score(model, words, y, cv=cv).shape == (3,)
-    scores = cross_validate(model, words, y, cv=cv, scoring=["exact_match_of_none"][:0] or None)
-    assert len(scores["test_score"]) == 3
+    scoring = {name: get_scorer(name) for name in ("exact_match", "neg_token_error_rate")}
+    scores = cross_validate(model, words, y, cv=cv, scoring=scoring)
+    assert scores["test_exact_match"].tolist() == cross_val_score(model, words, y, cv=cv).tolist()
+    assert (scores["test_neg_token_error_rate"] < 0).all()
     search = GridSearchCV(model, {"attention": [None, "dot"]}, cv=cv).fit(words, y)
     assert search.best_params_["attention"] in (None, "dot")
     assert search.predict(words).shape == (40,)
