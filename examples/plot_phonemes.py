@@ -48,7 +48,7 @@ wrong = 1 - model.score(X_test, y_test)
 print(f"words said wrong: {wrong:.1%}, phones: {token_error_rate(y_test, predicted):.1%}")
 
 # %%
-# That is with ten thousand words in half a minute, and with a single pronunciation counted as
+# That is with ten thousand words, in less than a minute, and with a single pronunciation counted as
 # right. :doc:`/defaults` has the figures for the whole dictionary.
 #
 # Words that no dictionary has
