@@ -43,8 +43,10 @@ class StepClassifier(BaseLabels, BaseStep):
         Also read each sequence from its end. Turn it off to see only the past at each step.
     output_feedback : bool, default=False
         Let each step also read what was said at the step before: in training the right entry of y
-        ("teacher forcing" [10]_), in prediction the network's own answer. With
-        ``bidirectional=True`` one more layer, which goes forward, does so.
+        ("teacher forcing" [10]_; a learned vector stands for one that is missing), in prediction
+        the network's own answer. With ``bidirectional=True`` one more layer, which goes forward,
+        does so. Predictions then take two to three times
+        as long.
     dropout : float in [0, 1), default=0.3
         Share of units zeroed in training, between layers and before the head. One mask holds
         for all steps of a sequence [3]_.
@@ -129,7 +131,7 @@ class StepClassifier(BaseLabels, BaseStep):
         Training loss of each epoch, a step's in the mean.
     validation_scores_ : list of float or None
         Accuracy of the validation steps after each epoch; with
-        ``output_feedback=True`` each step reads the right entry before it there too.
+        ``output_feedback=True`` each step reads the right entry before it, as in training.
     n_iter_ : int
         Epochs trained.
     best_epoch_ : int

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from sklearn_rnn.nn.cells import Cell
 from sklearn_rnn.nn.dropout import Dropout
-from sklearn_rnn.nn.encoder import StepEncoder, beside
+from sklearn_rnn.nn.encoder import Encoder, beside
 from sklearn_rnn.nn.feedback import Feedback
 from sklearn_rnn.nn.heads import LinearHead
 from sklearn_rnn.nn.inputs import MixedInput
@@ -25,7 +25,7 @@ from sklearn_rnn.nn.recurrence import Recurrence, Stepper
 from sklearn_rnn.nn.static import StaticEncoder
 
 
-class FeedbackEncoder(StepEncoder):
+class FeedbackEncoder(Encoder):
     """Sequence, static columns and the answers so far -> one vector a step.
 
     Parameters
@@ -58,6 +58,7 @@ class FeedbackEncoder(StepEncoder):
         self.feedback = feedback
         self.below = below
         self.dropout = Dropout(dropout, generator)
+        self.output_size = recurrence.output_size + (0 if static is None else static.output_size)
 
     def prepare(
         self, values: Tensor, lengths: Tensor, *args: Tensor | None, **others: Tensor | None
@@ -68,16 +69,16 @@ class FeedbackEncoder(StepEncoder):
             x = self.dropout(self.below(x, lengths))
         return x, start, for_head
 
-    def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
+    def forward(self, values: Tensor, lengths: Tensor, targets: Tensor, **others: Tensor) -> Tensor:
         """Return a Tensor of shape (time, batch, output_size), all answers being known.
 
         Parameters
         ----------
         values, lengths, **others
-            What :meth:`read` takes, and ``targets`` of shape (batch, time, ...): what is said at
-            each step.
+            What :meth:`prepare` takes, but a sequence may have no steps.
+        targets : Tensor of shape (batch, time, ...)
+            What is said at each step, to the end of the longest sequence.
         """
-        targets = others.pop("targets")
         lengths = lengths.clamp(min=1)
         x, start, for_head = self.prepare(values, lengths, **others)
         said = self.feedback.before(targets)
@@ -171,7 +172,7 @@ class OutputFeedback(nn.Module):
         n_steps = max(int(lengths.max()), 1)
         if targets is None:
             return self._answer(n_steps, values, lengths, **others)
-        read = self.encoder(values, lengths, targets=targets, **others)[:n_steps]
+        read = self.encoder(values, lengths, targets, **others)[:n_steps]
         return self.head(self.dropout(read)).transpose(0, 1)
 
     def _answer(self, n_steps: int, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
