@@ -1,14 +1,11 @@
 """What it is worth to read the answer before, with ``output_feedback``; five seeds each.
 
-``tags`` reads the Turkish Web Treebank, by ``pip install turkish-treebanks``.
-
 Usage: python -m tests.benchmarks.feedback [parity] [spans] [tags]
 """
 
 from __future__ import annotations
 
 import sys
-from importlib.metadata import distribution
 
 import numpy as np
 import pandas as pd
@@ -16,6 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_rnn import StepClassifier
 from sklearn_rnn.metrics import exact_match, step_accuracy
+from tests.benchmarks.tagging import sentences
 
 N_SEEDS = 5
 
@@ -45,15 +43,7 @@ def spans(seed):
 
 def tags(seed):
     """Return written words with their endings, and their tags; the seed has no say."""
-    words, classes = [], []
-    for name in ["web", "wiki"]:
-        file = distribution("turkish-treebanks").locate_file(f"data/{name}.conllu")
-        for block in file.read_text(encoding="utf-8").strip().split("\n\n"):
-            pieces = [line.split("\t") for line in block.split("\n") if line[0] != "#"]
-            ends = np.array([piece[7] != "ig" for piece in pieces])  # the others are part of a word
-            word = np.concatenate([[0], ends.cumsum()[:-1]])
-            words.append(pd.Series([p[1] for p in pieces]).groupby(word).sum().tolist())
-            classes.append([p[3] for p, is_end in zip(pieces, ends, strict=True) if is_end])
+    words, classes = sentences("words")
     columns = {f"last {n}": [[w[-n:].lower() for w in row] for row in words] for n in range(1, 6)}
     return pd.DataFrame({"word": words} | columns), classes
 
