@@ -111,6 +111,11 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     """Names of the parameters that the network is built from."""
 
     @property
+    def _network_class(self) -> Any:
+        """The class of the network that a fit starts with."""
+        return self._network_kind
+
+    @property
     def _settled_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that the first fit settles."""
         return (*self._network_parameters, *_INPUT, "optimizer", "device")
@@ -414,7 +419,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         if static is not None:
             of_static = channel_statistics(static, training, "Static column")
             static_part = self._input_part(static, training, of_static, random)
-        module = self._network_kind.build(
+        module = self._network_class.build(
             part,
             static_part,
             torch.from_numpy(samples.target.initial_outputs),

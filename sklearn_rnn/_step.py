@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import abstractmethod
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
 from sklearn_rnn._base import BaseRecurrent
+from sklearn_rnn._params import Rule, a_bool
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.per_step import read_step_weight, read_step_y
 from sklearn_rnn.data.ragged import in_rows
 from sklearn_rnn.data.sequence_y import is_flat
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.encoder import ManyToMany
+from sklearn_rnn.nn.feedback import Feedback
+from sklearn_rnn.nn.output_feedback import OutputFeedback
 
 
 class BaseStep(BaseRecurrent):
@@ -20,6 +25,89 @@ class BaseStep(BaseRecurrent):
 
     _network_kind = ManyToMany
     _y_form: str | None  # "flat" (sequences of one step), "rectangular" or "ragged"; of fit
+    _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
+        "output_feedback": a_bool(),
+    }
+
+    def __init__(
+        self,
+        *,
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=True,
+        output_feedback=False,
+        dropout=0.3,
+        recurrent_dropout=0.2,
+        static_to="both",
+        embedding_size="auto",
+        min_frequency=1,
+        standardize=True,
+        lr=0.01,
+        max_epochs=100,
+        batch_size="auto",
+        max_batch_steps=131_072,
+        bptt_steps=None,
+        optimizer="adamw",
+        weight_decay=0.01,
+        lr_schedule="cosine",
+        gradient_clip=1.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        callbacks=None,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            cell=cell,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            static_to=static_to,
+            embedding_size=embedding_size,
+            min_frequency=min_frequency,
+            standardize=standardize,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            max_batch_steps=max_batch_steps,
+            bptt_steps=bptt_steps,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            lr_schedule=lr_schedule,
+            gradient_clip=gradient_clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.output_feedback = output_feedback
+
+    @property
+    def _network_class(self) -> Any:
+        return OutputFeedback if self.output_feedback else super()._network_class
+
+    @property
+    def _settled_parameters(self) -> tuple[str, ...]:
+        return (*super()._settled_parameters, "output_feedback")
+
+    def _network_extras(self, target: Any, random: torch.Generator) -> dict[str, Any]:
+        return {"feedback": self._feedback(target, random)} if self.output_feedback else {}
+
+    @abstractmethod
+    def _feedback(self, target: Any, random: torch.Generator) -> Feedback:
+        """Return how the last answer is read."""
 
     def _train(self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any) -> None:
         if not continued:
@@ -50,6 +138,7 @@ class BaseStep(BaseRecurrent):
         entries = _weighed(entries, _of_steps(weight, entry_weight, lengths))
         entries = self._target_kind.check(entries, names[1])
         target = self._target_kind.from_y(entries) if target is None else target
+        target.feeds_network = bool(self.output_feedback)
         return target, target.read(entries, names[1]), inputs.sequences.offsets
 
     def _flat(self, X: Any) -> tuple[np.ndarray, np.ndarray]:

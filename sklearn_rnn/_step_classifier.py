@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import accuracy_score
@@ -14,6 +15,8 @@ from sklearn_rnn._labels import BaseLabels
 from sklearn_rnn._params import Rule
 from sklearn_rnn._step import BaseStep
 from sklearn_rnn.data.step_targets import StepClassTarget
+from sklearn_rnn.nn.feedback import TokenFeedback
+from sklearn_rnn.nn.inputs import embedding_size
 
 
 class StepClassifier(BaseLabels, BaseStep):
@@ -38,6 +41,12 @@ class StepClassifier(BaseLabels, BaseStep):
         Layers; each reads all outputs of the one below.
     bidirectional : bool, default=True
         Also read each sequence from its end. Turn it off to see only the past at each step.
+    output_feedback : bool, default=False
+        Let each step also read what was said at the step before: in training the right entry of y
+        ("teacher forcing" [10]_; a learned vector stands for one that is missing), in prediction
+        the network's own answer. With ``bidirectional=True`` one more layer, which goes forward,
+        does so. Predictions then take two to three times
+        as long.
     dropout : float in [0, 1), default=0.3
         Share of units zeroed in training, between layers and before the head. One mask holds
         for all steps of a sequence [3]_.
@@ -121,7 +130,8 @@ class StepClassifier(BaseLabels, BaseStep):
     loss_curve_ : list of float
         Training loss of each epoch, a step's in the mean.
     validation_scores_ : list of float or None
-        Accuracy of the validation steps after each epoch.
+        Accuracy of the validation steps after each epoch; with
+        ``output_feedback=True`` each step reads the right entry before it, as in training.
     n_iter_ : int
         Epochs trained.
     best_epoch_ : int
@@ -158,6 +168,8 @@ class StepClassifier(BaseLabels, BaseStep):
            all we needed? arXiv:2410.01201.
     .. [9] Williams, R. and Peng, J. (1990). An efficient gradient-based algorithm for on-line
            training of recurrent network trajectories. Neural Computation 2.
+    .. [10] Williams, R. and Zipser, D. (1989). A learning algorithm for continually running fully
+            recurrent neural networks. Neural Computation 1.
 
     Examples
     --------
@@ -185,6 +197,7 @@ class StepClassifier(BaseLabels, BaseStep):
         hidden_size=64,
         num_layers=1,
         bidirectional=True,
+        output_feedback=False,
         dropout=0.3,
         recurrent_dropout=0.2,
         static_to="both",
@@ -216,6 +229,7 @@ class StepClassifier(BaseLabels, BaseStep):
             hidden_size=hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,
+            output_feedback=output_feedback,
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
             static_to=static_to,
@@ -242,6 +256,12 @@ class StepClassifier(BaseLabels, BaseStep):
             verbose=verbose,
         )
         self.class_weight = class_weight
+
+    def _feedback(self, target: StepClassTarget, random: torch.Generator) -> TokenFeedback:
+        size = self.embedding_size
+        if isinstance(size, str):
+            size = embedding_size(target.n_outputs)
+        return TokenFeedback(target.n_outputs, size, False, random)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable label of each step.

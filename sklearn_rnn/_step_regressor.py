@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
 
 from sklearn_rnn._step import BaseStep
 from sklearn_rnn.data.step_targets import StepNumberTarget
+from sklearn_rnn.nn.feedback import NumberFeedback
 
 
 class StepRegressor(BaseStep):
@@ -34,6 +36,12 @@ class StepRegressor(BaseStep):
         Layers; each reads all outputs of the one below.
     bidirectional : bool, default=True
         Also read each sequence from its end. Turn it off to see only the past at each step.
+    output_feedback : bool, default=False
+        Let each step also read what was said at the step before: in training the right entry of y
+        ("teacher forcing" [10]_; a learned vector stands for one that is missing), in prediction
+        the network's own answer. With ``bidirectional=True`` one more layer, which goes forward,
+        does so. Predictions then take two to three times
+        as long.
     dropout : float in [0, 1), default=0.3
         Share of units zeroed in training, between layers and before the head. One mask holds
         for all steps of a sequence [3]_.
@@ -113,7 +121,8 @@ class StepRegressor(BaseStep):
     loss_curve_ : list of float
         Training loss of each epoch, a step's in the mean.
     validation_scores_ : list of float or None
-        R squared of the validation steps after each epoch.
+        R squared of the validation steps after each epoch; with
+        ``output_feedback=True`` each step reads the right entry before it, as in training.
     n_iter_ : int
         Epochs trained.
     best_epoch_ : int
@@ -150,6 +159,8 @@ class StepRegressor(BaseStep):
            all we needed? arXiv:2410.01201.
     .. [9] Williams, R. and Peng, J. (1990). An efficient gradient-based algorithm for on-line
            training of recurrent network trajectories. Neural Computation 2.
+    .. [10] Williams, R. and Zipser, D. (1989). A learning algorithm for continually running fully
+            recurrent neural networks. Neural Computation 1.
 
     Examples
     --------
@@ -168,6 +179,9 @@ class StepRegressor(BaseStep):
     """
 
     _target_kind = StepNumberTarget
+
+    def _feedback(self, target: StepNumberTarget, random: torch.Generator) -> NumberFeedback:
+        return NumberFeedback(target.n_outputs, False, random)
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None

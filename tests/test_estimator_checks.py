@@ -28,7 +28,9 @@ ESTIMATORS = (
 
 ONE_TO_MANY = [kind(encoder="vector", **QUICK) for kind in (Seq2SeqClassifier, Seq2SeqRegressor)]
 
+FED = [kind(output_feedback=True, **QUICK) for kind in (StepClassifier, StepRegressor)]
 
-@parametrize_with_checks([*(estimator(**QUICK) for estimator in ESTIMATORS), *ONE_TO_MANY])
+
+@parametrize_with_checks([*(estimator(**QUICK) for estimator in ESTIMATORS), *ONE_TO_MANY, *FED])
 def test_scikit_learn_check(estimator, check):
     check(estimator)

@@ -62,6 +62,25 @@ class Encoder(nn.Module):
         outputs : Tensor of shape (time, batch, units)
         for_head : Tensor of shape (batch, static.output_size) or None
         """
+        x, start, for_head = self.prepare(values, lengths, codes, static_values, static_codes)
+        return self.recurrence(x, lengths, start), for_head
+
+    def prepare(
+        self,
+        values: Tensor,
+        lengths: Tensor,
+        codes: Tensor | None = None,
+        static_values: Tensor | None = None,
+        static_codes: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return what the recurrence reads, what it starts from, and what is for the head.
+
+        Returns
+        -------
+        x : Tensor of shape (time, batch, inputs.output_size)
+        start : Tensor of shape (batch, recurrence.n_state_units) or None
+        for_head : Tensor of shape (batch, static.output_size) or None
+        """
         for_head = start = None
         if self.static is not None:
             for_head, start = self.static(static_values, static_codes)
@@ -69,7 +88,7 @@ class Encoder(nn.Module):
             n_steps = int(lengths.max())
             values, codes = values[:, :n_steps], None if codes is None else codes[:, :n_steps]
         x = self.inputs(values.transpose(0, 1), None if codes is None else codes.transpose(0, 1))
-        return self.recurrence(x, lengths, start), for_head
+        return x, start, for_head
 
 
 class SequenceEncoder(Encoder):
@@ -126,9 +145,7 @@ class SequenceEncoder(Encoder):
         pooled = self.pooling.prefixes(outputs[: int(n_steps.max())])
         if self.static is not None:
             pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
-        if for_head is None:
-            return pooled
-        return torch.cat([pooled, for_head.expand(len(pooled), -1, -1)], dim=2)
+        return beside(pooled, for_head)
 
 
 class StepEncoder(Encoder):
@@ -143,9 +160,14 @@ class StepEncoder(Encoder):
     def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
         """Return a Tensor of shape (time, batch, output_size) for what :meth:`read` takes."""
         outputs, for_head = self.read(values, lengths.clamp(min=1), **others)
-        if for_head is None:
-            return outputs
-        return torch.cat([outputs, for_head.expand(len(outputs), -1, -1)], dim=2)
+        return beside(outputs, for_head)
+
+
+def beside(outputs: Tensor, for_head: Tensor | None) -> Tensor:
+    """Set what is the same at all steps beside the outputs, (time, batch, units), of each."""
+    if for_head is None:
+        return outputs
+    return torch.cat([outputs, for_head.expand(len(outputs), -1, -1)], dim=2)
 
 
 class Network(nn.Module):

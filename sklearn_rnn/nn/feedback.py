@@ -15,6 +15,10 @@ from torch import Generator, Tensor, nn
 
 from sklearn_rnn.nn.inputs import START_STD
 
+LARGEST_NUMBER = 1e6
+"""Larger numbers, in standard deviations, are read as this: a cell whose state has no bounds would
+else drive its own answers to infinity."""
+
 
 class Feedback(nn.Module, ABC):
     """Entries -> vectors that the next step reads, outputs -> entries.
@@ -132,7 +136,7 @@ class NumberFeedback(Feedback):
 
     def forward(self, entries: Tensor) -> Tensor:
         """Return the numbers, (..., n_numbers); NaN is one that is not known."""
-        numbers = entries[..., : self.output_size]
+        numbers = entries[..., : self.output_size].clamp(-LARGEST_NUMBER, LARGEST_NUMBER)
         return torch.where(numbers.isnan().any(dim=-1, keepdim=True), self.unknown, numbers)
 
     def said(self, outputs: Tensor, *, may_end: bool = True) -> Tensor:
