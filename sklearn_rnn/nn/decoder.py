@@ -47,7 +47,7 @@ class Decoder(nn.Module):
     n_values : int
         Width of what attention sees.
     dropout : float
-        On what was said before.
+        On the vectors of what was said before.
     generator : torch.Generator
     """
 
@@ -65,7 +65,8 @@ class Decoder(nn.Module):
         self.recurrence = recurrence
         self.feedback = feedback
         self.attention = attention
-        self.dropout = Dropout(dropout, generator)
+        thinned = feedback is not None and feedback.may_be_thinned
+        self.dropout = Dropout(dropout if thinned else 0.0, generator)
         self.start = linear(n_summary, recurrence.n_state_units, 1.0, generator)
         self.output_size = recurrence.hidden_size
         self.mix: nn.Linear | None = None

@@ -34,6 +34,8 @@ class Feedback(nn.Module, ABC):
     generator : torch.Generator
     """
 
+    may_be_thinned: ClassVar[bool]
+    """Whether units of the vectors may be dropped in training; a lone number may not."""
     end_counts: ClassVar[int]
     """1 if the last entry is part of the answer, 0 if it only says the end."""
 
@@ -91,6 +93,7 @@ class TokenFeedback(Feedback):
     generator : torch.Generator
     """
 
+    may_be_thinned = True
     end_counts = 0
 
     def __init__(self, n_tokens: int, output_size: int, ends: bool, generator: Generator) -> None:
@@ -129,6 +132,7 @@ class NumberFeedback(Feedback):
     generator : torch.Generator
     """
 
+    may_be_thinned = False
     end_counts = 1
 
     def __init__(self, n_numbers: int, ends: bool, generator: Generator) -> None:
