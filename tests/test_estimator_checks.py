@@ -4,6 +4,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_rnn import (
     RNNClassifier,
+    RNNLanguageModel,
     RNNRegressor,
     Seq2SeqClassifier,
     Seq2SeqRegressor,
@@ -19,6 +20,7 @@ QUICK = {"hidden_size": 32, "max_epochs": 60, "lr": 0.01, "device": "cpu"}
 ESTIMATORS = (
     RNNClassifier,
     RNNRegressor,
+    RNNLanguageModel,
     StepClassifier,
     StepRegressor,
     Seq2SeqClassifier,
