@@ -53,10 +53,10 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         Units of the state, in each layer.
     num_layers : int, default=1
         Layers; each reads all outputs of the one below.
-    dropout : float in [0, 1), default=0.1
+    dropout : float in [0, 1), default=0.3
         Share of units zeroed in training, between layers and before the head. One mask holds
         for all steps of a sequence [5]_.
-    recurrent_dropout : float in [0, 1), default=0.0
+    recurrent_dropout : float in [0, 1), default=0.2
         Share of recurrent weights zeroed in training, one mask for all steps of a batch [6]_.
         The cell "mingru" has none.
     embedding_size : int or "auto", default="auto"
@@ -214,8 +214,8 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         cell="gru",
         hidden_size=128,
         num_layers=1,
-        dropout=0.1,
-        recurrent_dropout=0.0,
+        dropout=0.3,
+        recurrent_dropout=0.2,
         embedding_size="auto",
         min_frequency=1,
         lr=0.01,
@@ -372,8 +372,9 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         """
         if groups is not None:
             return read_groups(groups, len(texts))
-        _, group = np.unique(hash_sequences(texts.sequences), return_inverse=True)
-        return group if len(np.unique(group[weight > 0])) > 1 else None
+        hashes = hash_sequences(texts.sequences)
+        distinct = np.unique(hashes[weight > 0])  # texts without weight must not number the others
+        return np.searchsorted(distinct, hashes) if len(distinct) > 1 else None
 
     def _validation_source(self, X_val: Any, y_val: Any, samples: Samples) -> Any:
         held_out = self._read_samples(

@@ -109,7 +109,7 @@ def read_tokens(X: Any, name: str = "X") -> Tokens:
         check_not_empty(column, name)
     if isinstance(column, pa.ChunkedArray) and is_category(column.type):
         column = column.to_pylist()
-    if not isinstance(column, pa.ChunkedArray) and kind_of_cells(column) == "texts":
+    if isinstance(column, list | tuple | np.ndarray) and kind_of_cells(column) == "texts":
         rows = list(column)
         leaf, lengths = read_texts(rows, Place(name))
         tokens = Tokens(leaf, lengths, isinstance(rows[0], str))
@@ -135,6 +135,8 @@ def _read_others(X: Any, name: str) -> Tokens:
     check_present(sequences.is_null, name)
     place = Place(name, (), sequences.lengths)
     values = sequences.values
+    if len(values) == 0:  # of whatever type
+        return Tokens(Categories([pa.nulls(0)], place), sequences.lengths)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim > 1:
