@@ -469,7 +469,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         def judge(rows: np.ndarray) -> np.ndarray:
             entries, weight = targets.gather(rows)
             judged = module.judge(on_device.gather(rows).codes, entries)
-            return (judged.double() * weight).sum(dim=1).cpu().numpy()
+            return (judged * weight).sum(dim=1).cpu().numpy()
 
         total = np.add.reduceat(~known, offsets[:-1], dtype=np.float64) * target.log_unseen
         for rows, of_rows in over_batches(judge, on_device):

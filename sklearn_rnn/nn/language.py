@@ -95,11 +95,12 @@ class LanguageNetwork(ManyToMany):
 
     def judge(self, codes: Tensor, targets: Tensor) -> Tensor:
         """Return what :meth:`forward` does, (batch, time), in memory of a few steps' size."""
-        parts = [
-            self._log_likelihood(outputs, targets[:, at : at + len(outputs)].t())
-            for at, outputs in self._walk(codes[:, : targets.shape[1]])
-        ]
-        return torch.cat(parts).t()
+        # Asked for beforehand: what is kept of each piece would hold the memory between them.
+        judged = torch.empty(targets.t().shape, dtype=torch.float64, device=targets.device)
+        for at, outputs in self._walk(codes[:, : len(judged)]):
+            here = slice(at, at + len(outputs))
+            judged[here] = self._log_likelihood(outputs, targets[:, here].t())
+        return judged.t()
 
     def following(self, values: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
         """Return the log-odds of the classes that follow each sequence, (batch, n_classes)."""
