@@ -44,7 +44,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
 
     Parameters
     ----------
-    cell : {"gru", "lstm", "rnn", "mingru"} or subclass of Cell, default="gru"
+    cell : {"gru", "lstm", "rnn", "mingru"} or subclass of Cell, default="lstm"
         What is carried through time: "rnn" is Elman's cell with tanh, "gru" and "lstm" are the
         gated cells that remember longer, "mingru" [4]_ is a GRU whose gates read the input alone,
         quicker to train. A class derived from
@@ -174,11 +174,11 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
 
     Examples
     --------
-    Four letters, one word: after "hel" comes another "l", and only the second "l" is followed by
-    "o".
+    Four letters, one word, the plain RNN: after "hel" comes another "l", and only the second "l" is
+    followed by "o".
 
     >>> from sklearn_rnn import RNNLanguageModel
-    >>> model = RNNLanguageModel(hidden_size=32, lr=0.03, max_epochs=100, random_state=0)
+    >>> model = RNNLanguageModel(cell="rnn", lr=0.03, max_epochs=100, random_state=0)
     >>> model.fit(["hello"]).classes_
     array(['e', 'h', 'l', 'o'], dtype='<U1')
     >>> model.predict_next_proba(["hel"]).round(2)  # the last column is the end
@@ -211,7 +211,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
     def __init__(
         self,
         *,
-        cell="gru",
+        cell="lstm",
         hidden_size=128,
         num_layers=1,
         dropout=0.3,
