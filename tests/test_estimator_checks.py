@@ -4,6 +4,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_rnn import (
     RNNClassifier,
+    RNNLanguageModel,
     RNNRegressor,
     Seq2SeqClassifier,
     Seq2SeqRegressor,
@@ -30,7 +31,12 @@ ONE_TO_MANY = [kind(encoder="vector", **QUICK) for kind in (Seq2SeqClassifier, S
 
 FED = [kind(output_feedback=True, **QUICK) for kind in (StepClassifier, StepRegressor)]
 
+# No check asks how well it foretells.
+LANGUAGE_MODEL = RNNLanguageModel(**QUICK | {"max_epochs": 5})
 
-@parametrize_with_checks([*(estimator(**QUICK) for estimator in ESTIMATORS), *ONE_TO_MANY, *FED])
+
+@parametrize_with_checks(
+    [*(estimator(**QUICK) for estimator in ESTIMATORS), *ONE_TO_MANY, *FED, LANGUAGE_MODEL]
+)
 def test_scikit_learn_check(estimator, check):
     check(estimator)

@@ -28,6 +28,7 @@ ALLOWED = {
     "_seq2seq": {"_base", "_params", "data", "nn", "training"},
     "_seq2seq_classifier": {"_params", "_seq2seq", "data", "nn", "training"},
     "_seq2seq_regressor": {"_seq2seq", "data", "nn", "training"},
+    "_language_model": {"_base", "_params", "_random", "data", "nn", "training"},
     "_regressor": {"_many_to_one", "data"},
     "datasets": {"datasets"},
     "preprocessing": {"data", "preprocessing"},

@@ -32,7 +32,7 @@ def column_names(frame: Any, name: str) -> list[str]:
         If two columns have one name.
     """
     check_not_lazy(frame, name)
-    names = _names_of(frame)
+    names = names_of(frame)
     if names is None:
         raise TypeError(
             f"{name} must be a frame of pandas, polars or pyarrow. "
@@ -56,10 +56,11 @@ def check_not_lazy(frame: Any, name: str) -> None:
 
 def is_frame(X: Any) -> bool:
     """Return whether this is a frame of any kind."""
-    return _names_of(X) is not None
+    return names_of(X) is not None
 
 
-def _names_of(frame: Any) -> list[Any] | None:
+def names_of(frame: Any) -> list[Any] | None:
+    """Return the names of a frame's columns, None of what is no frame."""
     if isinstance(frame, pd.DataFrame):
         return list(frame.columns)
     if isinstance(frame, pa.Table | pa.RecordBatch):
@@ -132,7 +133,7 @@ def with_null_lists(frame: Any, columns: Iterable[str]) -> Any:
     """Return a frame with lists where one of these columns, not of lists yet, is all null."""
     if not isinstance(frame, pd.DataFrame | pa.Table | pa.RecordBatch) and not is_polars(frame):
         frame = pa.table(frame)
-    names = _names_of(frame) or []
+    names = names_of(frame) or []
     unsure = [column for column in columns if names.count(column) == 1]
     lists = list_columns(frame, unsure)
     nulls = [c for c in unsure if c not in lists and _is_all_null(frame[c])]

@@ -235,11 +235,26 @@ class Stepper:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the output after an input of shape (batch, input), shape (batch, hidden)."""
+        return self.walk(x[None])[0]
+
+    def walk(self, x: Tensor) -> Tensor:
+        """Return the outputs of several steps, (time, batch, hidden), of (time, batch, input)."""
         for layer, weights in enumerate(self.weights):
             if layer > 0:
                 x = x * self.masks[layer - 1]
-            outputs, states = self.cell.scan([x[None]], [self.states[layer]], [weights])
-            x, self.states[layer] = outputs[0][0], states[0]
+            (x,), (self.states[layer],) = self.cell.scan([x], [self.states[layer]], [weights])
+        return x
+
+    def step(self, x: Tensor) -> Tensor:
+        """Return the same as a call by the cell's plain equations, which is quicker for one step.
+
+        It lacks what makes the last digits the same in any company.
+        """
+        for layer, weights in enumerate(self.weights):
+            if layer > 0:
+                x = x * self.masks[layer - 1]
+            self.states[layer] = self.cell.step(x, self.states[layer], weights)
+            x = self.states[layer][0]
         return x
 
     def take(self, rows: Tensor) -> None:

@@ -76,6 +76,22 @@ class StepSquaredErrorAndEnd(StepSquaredError):
         return of_numbers + (of_end * weight).sum(dim=1)
 
 
+class NegativeLogLikelihood(nn.Module):
+    """Weighted negative log-likelihood of the steps of a sequence, added up.
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (batch, time, 1)
+        The log-likelihood of what stands at each step.
+    target : tuple of what stands there and weights (batch, time)
+    """
+
+    def forward(self, outputs: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the loss of each sample, shape (batch,)."""
+        _, weight = target
+        return -(outputs[..., 0] * weight).sum(dim=1)
+
+
 def loss_of_prefixes(
     criterion: nn.Module, outputs: Tensor, target: Tensor, lengths: Tensor, share: float
 ) -> Tensor:
@@ -120,4 +136,5 @@ LOSSES: dict[str, type[nn.Module]] = {
     "step_cross_entropy": StepCrossEntropy,
     "step_squared_error": StepSquaredError,
     "step_squared_error_and_end": StepSquaredErrorAndEnd,
+    "negative_log_likelihood": NegativeLogLikelihood,
 }
