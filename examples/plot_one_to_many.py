@@ -140,7 +140,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 # from wavelength to wavelength. The default, "previous", reads the last value written: in training
 # that is the true one, from which the next is nearly known, so the network learns to copy; then its
 # own errors add up. ``TransformedTargetRegressor`` takes the mean spectrum away, which need not be
-# learned then. Layers and epochs were chosen by cross-validation of the training part.
+# learned then. The number of layers was chosen by cross-validation of the training part.
 
 
 def spectra_model(decoder_input):
@@ -174,8 +174,8 @@ print(f"RMSE {rmse(previous):.3f}  network that reads what it wrote")
 
 # %%
 # The linear regression wins: at each wavelength the answer is close to a weighted sum of the three
-# contents, and 150 samples are few to learn anything else from. The network comes near, and has the
-# shape right, the bump of fat at 930 nm among it. The one that reads what it wrote is hardly better
+# contents, and a network has to learn even that from 150 samples. It comes near and has the shape
+# right, with the bump of fat at 930 nm. The one that reads what it wrote is hardly better
 # than the mean spectrum.
 
 by_fat = np.argsort(X_test[:, 1])
