@@ -331,7 +331,7 @@ class BaseSeq2Seq(BaseRecurrent):
             If the network has no attention.
         """
         module, inputs = self._module, self._read_X(X, reset=False)
-        if module.decoder.attention is None:
+        if self._rows_are_steps or module.decoder.attention is None:
             raise ValueError(
                 "attention_weights needs a network with attention. Fit with encoder='sequence' and "
                 f"attention='dot'. Got encoder={self.encoder!r}, attention={self.attention!r}."

@@ -95,5 +95,21 @@ class AdditiveAttention(Attention):
         return self.score(torch.tanh(both)).squeeze(3)
 
 
+class Beside(Attention):
+    """All that was read is one vector, which each step sees as it is."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)  # there is nothing to score
+
+    def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
+        """Return the memory of outputs of shape (1, batch, units)."""
+        values = outputs.transpose(0, 1)
+        return Memory(values, values, torch.zeros_like(values[:, :, 0], dtype=torch.bool)[:, None])
+
+    def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Return one score for each query."""
+        return queries.new_zeros(*queries.shape[:2], 1)
+
+
 ATTENTIONS: dict[str, type[Attention]] = {"dot": DotAttention, "additive": AdditiveAttention}
 """The attentions by the name users give them."""

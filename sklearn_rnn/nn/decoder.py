@@ -28,8 +28,8 @@ class Reading(NamedTuple):
     """What an encoder has read."""
 
     summary: Tensor  # (batch, n_summary)
-    outputs: Tensor | None = None  # (read, batch, units); None if there are no steps to look at
-    lengths: Tensor | None = None  # (batch,)
+    outputs: Tensor  # (read, batch, units), what attention may look at
+    lengths: Tensor  # (batch,)
 
 
 class Decoder(nn.Module):
@@ -108,8 +108,6 @@ class Decoder(nn.Module):
         """Return what attention looks at."""
         if self.attention is None:
             return None
-        assert reading.outputs is not None
-        assert reading.lengths is not None
         return self.attention.remember(reading.outputs, reading.lengths)
 
     def _looking(self, outputs: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor | None]:

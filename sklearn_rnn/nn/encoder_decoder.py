@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Generator, Tensor, nn
 
-from sklearn_rnn.nn.attention import ATTENTIONS, Attention
+from sklearn_rnn.nn.attention import ATTENTIONS, Attention, Beside
 from sklearn_rnn.nn.beam import beam_search
 from sklearn_rnn.nn.cells import Cell
 from sklearn_rnn.nn.decoder import Decoder, DecoderSteps, Reading
@@ -61,18 +61,17 @@ class VectorReader(nn.Module):
     generator : torch.Generator
     """
 
-    n_values = 0
-
     def __init__(self, inputs: MixedInput, hidden_size: int, generator: Generator) -> None:
         super().__init__()
         self.inputs = inputs
         self.hidden = linear(inputs.output_size, hidden_size, 1.0, generator)
-        self.output_size = inputs.output_size + hidden_size
+        self.n_values = self.output_size = inputs.output_size + hidden_size
 
     def forward(self, values: Tensor, lengths: Tensor, codes: Tensor | None = None) -> Reading:
         """Return the summary of the only step."""
         x = self.inputs(values[:, 0], None if codes is None else codes[:, 0])
-        return Reading(torch.cat([x, torch.tanh(exact_linear(self.hidden, x))], dim=1))
+        summary = torch.cat([x, torch.tanh(exact_linear(self.hidden, x))], dim=1)
+        return Reading(summary, summary[None], lengths)
 
 
 class EncoderDecoder(nn.Module):
@@ -147,9 +146,10 @@ class EncoderDecoder(nn.Module):
             )
 
         reader: SequenceReader | VectorReader
-        looking = None
+        looking: Attention | None = None
         if encoder == "vector":
             reader = VectorReader(inputs, hidden_size, generator)
+            looking = Beside()
         else:
             reading = recurrence(inputs.output_size, bidirectional)
             static = None
