@@ -39,6 +39,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "write_computation_times": False,
+    "parallel": 2,
 }
 
 html_theme = "pydata_sphinx_theme"
