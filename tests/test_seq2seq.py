@@ -454,8 +454,8 @@ def test_training_can_go_on(of_texts):
     model.fit(WORDS, BACKWARDS)
     assert model.loss_curve_[:3] == first
     assert model.n_iter_ == 6
-    with pytest.raises(ValueError, match="has the label 'z'"):
-        model.fit(["ab", "ba"], ["az", "za"])
+    with pytest.raises(ValueError, match="Row 1 of y has the token 'z' in entry 2"):
+        model.fit(["ab", "ba"], ["ab", "baz"])
     model.set_params(attention=None)
     with pytest.raises(ValueError, match=r"The 'attention' parameter .* was changed from 'dot'"):
         model.fit(WORDS, BACKWARDS)
@@ -521,7 +521,16 @@ def test_bad_tokens_are_refused_by_row(name):
 BAD_NUMBERS = {
     "texts": (BACKWARDS, TypeError, "y must hold numbers"),
     "gap": ([*CURVES[:-1], np.full((3, 2), np.nan)], ValueError, "Row 39 of y lacks its entry 0"),
-    "infinite": ([*CURVES[:-1], np.full((3, 2), np.inf)], ValueError, "infinity"),
+    "infinite": (
+        [*CURVES[:-1], np.array([[0, 1], [np.inf, 0]])],
+        ValueError,
+        "Row 39 of y contains infinity in its entry 1",
+    ),
+    "frame of lists": (
+        pd.DataFrame({"y": [[1.0, 2.0]] * 40}),
+        TypeError,
+        r"y must hold one sequence a sample, but it is a frame\. Pass its list column",
+    ),
     "widths that differ": (
         [*CURVES[:-1], np.ones(3)],
         ValueError,
@@ -566,7 +575,7 @@ def test_partial_fit_goes_on_where_it_was():
         model.partial_fit(WORDS, BACKWARDS)
     assert model.n_iter_ == 3
     assert model.loss_curve_[-1] < model.loss_curve_[0]
-    with pytest.raises(ValueError, match="has the label 'z'"):
+    with pytest.raises(ValueError, match="Row 0 of y has the token 'z' in entry 1"):
         model.partial_fit(["ab"], ["bz"])
     numbers = Seq2SeqRegressor(**QUICK).partial_fit(X, FIXED).partial_fit(X[:3], FIXED[:3])
     assert numbers.predict(X).shape == FIXED.shape

@@ -23,7 +23,7 @@ def common_length(answers: Sequences) -> int | None:
 
 
 def check_steps(answers: Sequences, name: str) -> None:
-    """Raise ValueError that names a row without entries, or one with an entry that is missing."""
+    """Raise ValueError that names a row without entries, or one that lacks a finite entry."""
     empty = np.flatnonzero(answers.lengths == 0)
     if len(empty):
         raise ValueError(
@@ -37,6 +37,10 @@ def check_steps(answers: Sequences, name: str) -> None:
             f"Row {row} of {name} lacks its entry {step}, it contains NaN or None "
             f"({missing.sum()} such entries). Drop such rows, or fill the gaps."
         )
+    if answers.values.dtype.kind == "f" and not np.isfinite(answers.values).all():
+        is_finite = np.isfinite(answers.values).reshape(len(answers.values), -1).all(axis=1)
+        row, step = answers.place_of(int(is_finite.argmin()))
+        raise ValueError(f"Row {row} of {name} contains infinity in its entry {step}.")
 
 
 def check_length(answers: Sequences, n_steps: int | None, name: str) -> None:
@@ -119,8 +123,22 @@ class TokenSequenceTarget(ClassTarget):
         return np.insert(codes, y.offsets[1:], len(self.classes))
 
     def entries(self, y: Sequences, name: str = "y") -> np.ndarray:
-        """Return the codes of all tokens."""
-        return super().read(y.values, name)
+        """Return the codes of all tokens.
+
+        Raises
+        ------
+        LabelError
+            If one was not there in ``fit``.
+        """
+        codes = pd.Index(self.classes).get_indexer(pd.Index(y.values))
+        if (codes < 0).any():
+            step = int((codes < 0).argmax())
+            row, place = y.place_of(step)
+            raise LabelError(
+                f"Row {row} of {name} has the token {y.values.tolist()[step]!r} in entry {place}, "
+                f"which was not there in fit ({(codes < 0).sum()} such entries)."
+            )
+        return codes.astype(np.int64)
 
     def offsets(self, y: Sequences) -> np.ndarray:
         """Return where each answer begins in what :meth:`read` returned."""

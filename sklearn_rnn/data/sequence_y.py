@@ -118,8 +118,9 @@ def read_answers(
 
 
 def _read_form(y: Any, name: str, texts: bool) -> tuple[Sequences, str]:
-    if is_frame(y):  # of one step a column
-        y = as_array(y, name)
+    if is_frame(y):
+        array = as_array(y, name)
+        y = y if any(map(is_sequence, array.flat)) else array  # one step a column
     if is_flat(y, texts=texts):
         values = tidied(as_array(y, name))
         n_samples = len(values)
