@@ -82,9 +82,9 @@ print(f"colour seen:                        {bits(with_colour):.2f}")
 
 # %%
 # How often is the last word right? Nearest neighbours choose one of the sixteen from the three
-# numbers and need not learn to spell, and are a little ahead. ``beam_size`` follows several
-# beginnings at once and finds more probable names, but fewer different ones, and the last word is
-# not right more often.
+# numbers and need not learn to spell; the network is as good, within the error of a thousand
+# colours. ``beam_size`` follows several beginnings at once and finds more probable names, but fewer
+# different ones, and the last word is not right more often.
 
 
 def last_words(names):
@@ -175,8 +175,8 @@ print(f"RMSE {rmse(previous):.3f}  network that reads what it wrote")
 # %%
 # The linear regression wins: at each wavelength the answer is close to a weighted sum of the three
 # contents, and a network has to learn even that from 150 samples. It comes near and has the shape
-# right, with the bump of fat at 930 nm. The one that reads what it wrote is hardly better
-# than the mean spectrum.
+# right, with the bump of fat at 930 nm. The one that reads what it wrote is worse than the mean
+# spectrum.
 
 by_fat = np.argsort(X_test[:, 1])
 wavelengths = np.linspace(850, 1050, 100)
