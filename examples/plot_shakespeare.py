@@ -20,7 +20,9 @@ import numpy as np
 
 from sklearn_rnn import RNNLanguageModel
 
-sonnets = (Path(__file__).parent / "sonnets.txt").read_text(encoding="utf-8").strip().split("\n\n")
+# The gallery runs an example where it lies, and tells it no file name.
+here = Path(__file__).parent if "__file__" in globals() else Path()
+sonnets = (here / "sonnets.txt").read_text(encoding="utf-8").strip().split("\n\n")
 held_out, known = sonnets[::10], [s for i, s in enumerate(sonnets) if i % 10]
 print(f"{len(known)} sonnets to learn from, {len(held_out)} to judge by. The first lines of one:\n")
 print("\n".join(known[16].splitlines()[:4]))
