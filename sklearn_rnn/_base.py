@@ -289,15 +289,9 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         early_stopping = self.early_stopping and not one_epoch
         splitting = early_stopping and X_val is None
         device = torch.device(self.net_.device) if continued else device_of(self.device)
+        how = {"reset": not continued, "splitting": splitting}
         samples = self._read_samples(
-            X,
-            y,
-            sample_weight,
-            groups,
-            target=target,
-            device=device,
-            reset=not continued,
-            splitting=splitting,
+            X, y, sample_weight, groups, target=target, device=device, **how
         )
         model_seed, order_seed, split_seed = spawn_seeds(self.random_state, 3)
         if continued:  # what was held out before must not be learned from now, nor the reverse
@@ -322,14 +316,15 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             validation = self._validation_source(X_val, y_val, samples)
         n_epochs = 1 if one_epoch else self.max_epochs
         stopping = EarlyStopping(self.n_iter_no_change, self.tol) if early_stopping else None
-        schedule = None if one_epoch or self.lr_schedule is None else SCHEDULES[self.lr_schedule]
-        progress = None
+        schedule = progress = None
+        if self.lr_schedule is not None and not one_epoch:
+            schedule = SCHEDULES[self.lr_schedule](self.lr, n_epochs * len(source))
         if self.verbose and not one_epoch:
             progress = ProgressBar(settings_line(self, samples, source, net), n_epochs, stopping)
         callbacks = fit_callbacks(
             samples.target,
             gradient_clip=self.gradient_clip,
-            schedule=schedule and schedule(self.lr, n_epochs * len(source)),
+            schedule=schedule,
             stopping=stopping,
             progress=progress,
         )

@@ -272,7 +272,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
 
     # -- training ---------------------------------------------------------------------------------
 
-    def fit(  # type: ignore[override]
+    def fit(  # type: ignore[override]  # a language model has no y
         self,
         X: ArrayLike,
         y: None = None,

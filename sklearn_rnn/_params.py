@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from inspect import isabstract
 from numbers import Integral, Real
 from typing import Any
 
@@ -89,7 +90,7 @@ def a_subclass(base: type) -> Rule:
     """Allow classes derived from base."""
     return Rule(
         f"a class derived from {base.__name__}",
-        lambda v: isinstance(v, type) and issubclass(v, base),
+        lambda v: isinstance(v, type) and issubclass(v, base) and not isabstract(v),
     )
 
 

@@ -50,7 +50,7 @@ class SequenceReader:
             read = read_rows if of_rows else read_columns
             inputs, schema = read(X, name, None if reset else self._schema)
         else:
-            X = as_container(X, name, nested_table=reset)
+            X = as_container(X, name, nested_table=reset or self._rows_are_steps)
             form = "sequences" if isinstance(X, list) or np.ndim(X) > 2 else "table"
             if not reset:
                 self._check_static(False, name)

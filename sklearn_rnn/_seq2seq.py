@@ -19,6 +19,7 @@ from sklearn_rnn.nn.attention import ATTENTIONS, Attention
 from sklearn_rnn.nn.encoder_decoder import EncoderDecoder
 from sklearn_rnn.training.callbacks import Callback, TeacherForcing
 from sklearn_rnn.training.prediction import over_batches
+from sklearn_rnn.training.samples import Samples
 
 
 class BaseSeq2Seq(BaseRecurrent):
@@ -32,6 +33,8 @@ class BaseSeq2Seq(BaseRecurrent):
         "attention",
         "decoder_input",
     )
+    _longest: int
+    """Entries of the longest answer in training."""
     _y_form: str  # "flat" (answers of one entry), "rectangular", "ragged" or "text"
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
         "encoder": one_of(["sequence", "vector"]),
@@ -123,14 +126,26 @@ class BaseSeq2Seq(BaseRecurrent):
 
     def _read_X(self, X: Any, name: str = "X", *, reset: bool) -> Inputs:
         inputs = super()._read_X(X, name, reset=reset)
-        if self._rows_are_steps and (inputs.sequences.lengths != 1).any():
-            row = int((inputs.sequences.lengths != 1).argmax())
+        odd = inputs.sequences.lengths != 1
+        if self._rows_are_steps and (odd.any() or inputs.static is not None):
+            row = int(odd.argmax())
             raise ValueError(
                 f"With encoder='vector' {name} is one vector a row, but row {row} is a sequence of "
-                f"{inputs.sequences.lengths[row]} steps. Pass an array of shape (n_samples, "
+                f"{inputs.sequences.lengths[row]} step(s). Pass an array of shape (n_samples, "
                 "n_features) or a frame of single values, or set encoder='sequence'."
             )
         return inputs
+
+    def _read_samples(
+        self, *args: Any, target: Any, names: tuple[str, str] = ("X", "y"), **kwargs: Any
+    ) -> Samples:
+        samples = super()._read_samples(*args, target=target, names=names, **kwargs)
+        if names[1] == "y":  # and not what is validated on
+            answers: Any = samples.target
+            assert samples.offsets is not None
+            longest = int(np.diff(samples.offsets).max()) - answers.end_entries
+            self._longest = longest if target is None else max(longest, self._longest)
+        return samples
 
     def _read_y(
         self,
@@ -141,7 +156,9 @@ class BaseSeq2Seq(BaseRecurrent):
         names: tuple[str, str],
         target: Any,
     ) -> tuple[Any, np.ndarray, np.ndarray | None]:
-        answers, form = read_answers(y, len(inputs), type(self).__name__, names, texts=True)
+        answers, form = read_answers(
+            y, len(inputs), type(self).__name__, names, texts=True, used=weight > 0
+        )
         if target is None:
             self._y_form = form
         if not weight.all():  # any y that is in use: rows without weight have no say
@@ -221,7 +238,7 @@ class BaseSeq2Seq(BaseRecurrent):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the entries of all answers, laid end to end, and how many each has."""
         on_device = DeviceInputs(inputs, self.net_.device)
-        longest = self.max_steps or 2 * self._target.longest
+        longest = self.max_steps or 2 * self._longest
 
         def write(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             tensors = on_device.gather(rows).tensors()
@@ -236,7 +253,8 @@ class BaseSeq2Seq(BaseRecurrent):
             kept = written.entries[inside < written.lengths[:, None]]
             return kept.cpu().numpy(), written.lengths.cpu().numpy()
 
-        batches = list(over_batches(write, on_device))
+        written_steps = np.full(len(inputs), longest) if n_steps is None else n_steps
+        batches = list(over_batches(write, on_device, written_steps))
         lengths = np.empty(len(inputs), dtype=np.int64)
         for rows, (_, of_rows) in batches:
             lengths[rows] = of_rows
@@ -307,7 +325,7 @@ class BaseSeq2Seq(BaseRecurrent):
             return outputs[inside > 0].cpu().numpy()
 
         result = np.empty((len(encoded), self._target.n_outputs))
-        for rows, outputs in over_batches(outputs_of, on_device):
+        for rows, outputs in over_batches(outputs_of, on_device, np.diff(offsets)):
             result[places_of(offsets, rows)] = outputs
         return result
 
@@ -353,7 +371,7 @@ class BaseSeq2Seq(BaseRecurrent):
 
         looking = np.empty(len(inputs), dtype=object)
         read = np.maximum(on_device.lengths, 1)
-        for rows, weights in over_batches(weights_of, on_device):
+        for rows, weights in over_batches(weights_of, on_device, lengths):
             for row, of_row in zip(rows.tolist(), weights, strict=True):
-                looking[row] = of_row[: lengths[row], : read[row]]
+                looking[row] = of_row[: lengths[row], : read[row]].copy()
         return looking

@@ -12,6 +12,7 @@ from scipy.special import log_softmax
 from sklearn_rnn._params import Rule, an_int
 from sklearn_rnn._seq2seq import BaseSeq2Seq
 from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.per_sample import read_weight
 from sklearn_rnn.data.sequence_targets import TokenSequenceTarget
 from sklearn_rnn.data.sequence_y import read_answers
 from sklearn_rnn.nn.feedback import TokenFeedback
@@ -315,7 +316,9 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         entries, lengths = self._write(module, inputs, n_steps)
         right = lengths == answers.lengths
         wanted = answers.take(np.flatnonzero(right)).values.astype(object)
+        if wanted.ndim == 2 and wanted.shape[1] == 1:
+            wanted = wanted[:, 0]
         said = self._target.decode(entries)[np.repeat(right, lengths)].astype(object)
         wrong = np.repeat(np.flatnonzero(right), lengths[right])[said != wanted]
         right[wrong] = False
-        return float(np.average(right, weights=sample_weight))
+        return float(np.average(right, weights=read_weight(sample_weight, len(inputs))))

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
 
 from sklearn_rnn._seq2seq import BaseSeq2Seq
+from sklearn_rnn.data.per_sample import read_weight
 from sklearn_rnn.data.sequence_targets import NumberSequenceTarget
 from sklearn_rnn.data.sequence_y import read_answers
 from sklearn_rnn.nn.feedback import NumberFeedback
@@ -317,7 +318,5 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         answers, _ = read_answers(y, len(inputs), type(self).__name__, texts=True)
         answers = self._target_kind.check(answers)
         entries, lengths = self._write(module, inputs, answers.lengths)
-        weight = None
-        if sample_weight is not None:
-            weight = np.repeat(np.asarray(sample_weight, dtype=float), lengths)
+        weight = np.repeat(read_weight(sample_weight, len(inputs)), lengths)
         return float(r2_score(answers.values, self._target.decode(entries), sample_weight=weight))

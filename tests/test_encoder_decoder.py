@@ -260,7 +260,7 @@ def log_probability(network, values, lengths, codes):
 def best_of_all(network, values, lengths, n_steps, max_steps):
     """Try all answers: the mean log-probability of the tokens, the end counted, decides."""
     n_tokens = network.feedback.n_tokens - 1
-    sizes = [n_steps] if n_steps else range(max_steps + 1)
+    sizes = [n_steps] if n_steps else range(1, max_steps + 1)
     scores = {}
     for size in sizes:
         for answer in itertools.product(range(n_tokens), repeat=size):
@@ -283,13 +283,12 @@ def test_wide_beam_finds_the_best_of_all_answers(seed, n_steps):
         written = network.write(
             values,
             lengths,
-            max_steps=4,
+            max_steps=3,
             n_steps=None if n_steps is None else torch.full((3,), n_steps),
             beam_size=100,
         )
         for row in range(3):
             one = slice(row, row + 1)
-            # an answer of max_steps tokens has no end within them
             expected = best_of_all(network, values[one], lengths[one], n_steps, max_steps=3)
             answer = tuple(written.entries[row, : written.lengths[row]].tolist())
             assert answer == expected
@@ -320,3 +319,25 @@ def test_answer_that_never_ends_is_cut():
     for beam_size in (1, 3):
         written = network.write(values, lengths, max_steps=6, beam_size=beam_size)
         assert written.lengths.tolist() == [6, 6, 6]
+
+
+@pytest.mark.parametrize("decoder_input", ["previous", "none"])
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_no_answer_is_empty(decoder_input, beam_size):
+    network = make_network(decoder_input=decoder_input)
+    with torch.no_grad():
+        network.head.linear.bias[-1] = 100.0
+    values, lengths = batch()
+    written = network.write(values, lengths, max_steps=6, beam_size=beam_size)
+    assert written.lengths.tolist() == [1, 1, 1]
+    assert (written.entries[:, 0] < 3).all()
+
+
+def test_outside_of_training_right_answers_are_read():
+    network = make_network()
+    values, lengths = batch()
+    targets = torch.randint(0, 3, (3, 5), generator=generator())
+    expected, state = network(values, lengths, targets), network.generator.get_state()
+    network.teacher_forcing = 0.0
+    torch.testing.assert_close(network(values, lengths, targets), expected, atol=0, rtol=0)
+    assert torch.equal(state, network.generator.get_state())

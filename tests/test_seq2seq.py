@@ -22,7 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_rnn import Seq2SeqClassifier, Seq2SeqRegressor
+from sklearn_rnn.data.batching import PREDICTION_STEPS
 from sklearn_rnn.metrics import get_scorer
+from sklearn_rnn.nn.attention import Attention
 from sklearn_rnn.preprocessing import PerStep
 from sklearn_rnn.training.callbacks import TeacherForcing
 
@@ -424,7 +426,7 @@ def test_row_without_weight_may_have_any_answer():
     weight = np.ones(40)
     weight[[3, 5]] = 0
     y = [*BACKWARDS]
-    y[3], y[5] = "zzzzzz", ""
+    y[3], y[5] = "zzzzzz", None
     model = Seq2SeqClassifier(**QUICK).fit(WORDS, y, sample_weight=weight)
     assert model.classes_.tolist() == ["a", "b", "c"]
     kept = [i for i in range(40) if weight[i]]
@@ -505,6 +507,7 @@ BAD_TOKENS = {
         ValueError,
         "y must have one token a step",
     ),
+    "frame of texts": (pd.DataFrame({"y": BACKWARDS}), TypeError, r"frame\. Pass its list column"),
     "number in place of an answer": ([["a"]] * 39 + [3], TypeError, "Row 39 of y must be a 1-D"),
 }
 
@@ -556,6 +559,7 @@ def test_other_numbers_than_in_fit_are_refused():
 @pytest.mark.parametrize(
     ("parameter", "value", "match"),
     [
+        ("attention", Attention, "a class derived from Attention"),
         ("attention", "dott", "one of 'dot', 'additive' or .*None.*Did you mean 'dot'"),
         ("encoder", "vectors", "one of 'sequence', 'vector'.*Did you mean 'vector'"),
         ("decoder_input", None, "one of 'previous', 'none'"),
@@ -581,3 +585,73 @@ def test_partial_fit_goes_on_where_it_was():
     assert numbers.predict(X).shape == FIXED.shape
     with pytest.raises(ValueError, match=r"Row 0 of y has 2 entries .* sequences of 3 alone"):
         numbers.partial_fit(X[:1], FIXED[:1, :2])
+
+
+def test_longest_answer_is_that_of_all_calls():
+    model = Seq2SeqClassifier(**QUICK).partial_fit(WORDS, BACKWARDS)
+    head = model.net_.module_.head.linear
+    with torch.no_grad():  # so that it never ends
+        head.bias[-1] = -100.0
+    assert {len(answer) for answer in model.predict(WORDS)} == {12}  # twice the longest
+    model.partial_fit(WORDS, [*BACKWARDS[:-1], "abc" * 10])
+    with torch.no_grad():
+        model.net_.module_.head.linear.bias[-1] = -100.0
+    assert {len(answer) for answer in model.predict(WORDS)} == {60}
+
+
+def test_validation_changes_nothing_that_is_learned():
+    settings = QUICK | {"teacher_forcing": 0.0}
+    without = Seq2SeqRegressor(**settings).fit(X, FIXED)
+    beside = Seq2SeqRegressor(**settings).fit(X, FIXED, X_val=X[:9], y_val=FIXED[:9])
+    np.testing.assert_array_equal(without.predict(X), beside.predict(X))
+
+
+def test_vectors_may_be_nested_lists():
+    table = RNG.normal(size=(20, 2))
+    model = Seq2SeqRegressor(encoder="vector", **QUICK).fit(table.tolist(), table)
+    np.testing.assert_array_equal(model.predict(table.tolist()), model.predict(table))
+    frame = pd.DataFrame({"s": [[1.0]] * 20, "k": table[:, 0]})
+    with pytest.raises(ValueError, match="encoder='vector' X is one vector a row, but row 0"):
+        Seq2SeqRegressor(encoder="vector", **QUICK).fit(frame, table)
+
+
+def test_tokens_and_numbers_may_be_nested_deeper_than_needed():
+    tokens = RNG.integers(0, 3, size=(40, 4, 1))
+    model = Seq2SeqClassifier(**QUICK).fit(X, tokens)
+    assert model.score(X, tokens) == model.score(X, tokens[:, :, 0])
+    nested = objects([objects(list(curve)) for curve in CURVES])  # as pandas reads them from a file
+    expected = Seq2SeqRegressor(**QUICK).fit(X, CURVES).predict(X)
+    for ours, theirs in zip(
+        Seq2SeqRegressor(**QUICK).fit(X, nested).predict(X), expected, strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", [Seq2SeqClassifier, Seq2SeqRegressor])
+@pytest.mark.parametrize("weight", [[1, 2], [-1.0] * 40])
+def test_scores_refuse_bad_weights(kind, weight):
+    y = np.abs(FIXED[:, :, 0]).round()
+    model = kind(**QUICK).fit(X, y)
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.score(X, y, sample_weight=weight)
+
+
+def test_end_is_learned_where_longer_answers_are_held_out():
+    y = [[1.0]] * 20 + [[1.0, 2.0]] * 20
+    model = Seq2SeqRegressor(early_stopping=True, **QUICK)
+    groups = np.arange(40) // 20
+    model.set_params(validation_fraction=0.5).fit(X, y, groups=groups)
+    assert np.isfinite(model.loss_curve_).all()
+
+
+def test_answers_count_for_the_size_of_batches():
+    """Answers far longer than X must not all go through the network at once."""
+    table = RNG.normal(size=(2000, 2)).astype(np.float32)
+    model = Seq2SeqRegressor(encoder="vector", **QUICK | {"max_epochs": 1})
+    model.fit(table[:50], np.ones((50, 400)) * table[:50, :1])
+    seen = []
+    forward = model.net_.module_.head.forward
+    model.net_.module_.head.forward = lambda x: seen.append(x.shape[:2].numel()) or forward(x)
+    model.score_samples(table, np.ones((2000, 400)))
+    assert sum(seen) == 2000 * 400
+    assert max(seen) <= 2 * PREDICTION_STEPS

@@ -131,6 +131,7 @@ class SequenceTargets:
         self._encoded = torch.from_numpy(np.ascontiguousarray(encoded)).to(device)
         self._weight = torch.from_numpy(weight.astype(np.float32)).to(device)
         self._places = StepPlaces(offsets, device)
+        self.lengths = self._places.lengths
 
     def gather(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return the entries of these samples, (batch, time, ...), and weights, (batch, time).

@@ -63,18 +63,15 @@ class TokenSequenceTarget(ClassTarget):
         The tokens, sorted.
     n_steps : int or None
         Length of all answers; None if their end is learned, a class behind the others.
-    longest : int
-        Most tokens of an answer in training.
     """
 
     loss = "step_cross_entropy"
     per_step = True
     feeds_network = True
 
-    def __init__(self, classes: np.ndarray, n_steps: int | None, longest: int) -> None:
+    def __init__(self, classes: np.ndarray, n_steps: int | None) -> None:
         super().__init__(classes)
         self.n_steps = n_steps
-        self.longest = longest
         self.n_outputs = len(classes) + self.ends
 
     @property
@@ -112,7 +109,7 @@ class TokenSequenceTarget(ClassTarget):
                 "The number of classes has to be greater than one; got 1 class: all of y is "
                 f"{classes.tolist()[0]!r}. Pass rows of at least two tokens."
             )
-        return cls(classes, n_steps, int(y.lengths.max()))
+        return cls(classes, n_steps)
 
     def read(self, y: Any, name: str = "y") -> np.ndarray:
         """Return the codes of all tokens, and of the end behind each answer if it is learned."""
@@ -142,7 +139,12 @@ class TokenSequenceTarget(ClassTarget):
 
     def offsets(self, y: Sequences) -> np.ndarray:
         """Return where each answer begins in what :meth:`read` returned."""
-        return np.concatenate([[0], np.cumsum(y.lengths + self.ends)])
+        return np.concatenate([[0], np.cumsum(y.lengths + self.end_entries)])
+
+    @property
+    def end_entries(self) -> int:
+        """Entries that :meth:`read` adds behind an answer."""
+        return int(self.ends)
 
     def decode(self, outputs: np.ndarray) -> np.ndarray:
         """Return the tokens of codes."""
@@ -164,20 +166,17 @@ class NumberSequenceTarget(NumberTarget):
         Whether predictions have no axis for them.
     n_steps : int or None
         Length of all answers; None if their end is learned, as an output behind the others.
-    longest : int
-        Most steps of an answer in training.
     """
 
     per_step = True
     feeds_network = True
+    end_entries = 0
+    """Entries that :meth:`read` adds behind an answer: the end is one more output."""
 
-    def __init__(
-        self, n_numbers: int, one_dimensional: bool, n_steps: int | None, longest: int
-    ) -> None:
+    def __init__(self, n_numbers: int, one_dimensional: bool, n_steps: int | None) -> None:
         super().__init__(n_numbers, one_dimensional)
         self.n_numbers = n_numbers
         self.n_steps = n_steps
-        self.longest = longest
         self.n_outputs = n_numbers + self.ends
 
     @property
@@ -206,7 +205,7 @@ class NumberSequenceTarget(NumberTarget):
     def from_y(cls, y: Any) -> Self:
         """Take the numbers at a step, and the length, from the answers."""
         n_numbers = 1 if y.values.ndim == 1 else y.values.shape[1]
-        return cls(n_numbers, y.values.ndim == 1, common_length(y), int(y.lengths.max()))
+        return cls(n_numbers, y.values.ndim == 1, common_length(y))
 
     def read(self, y: Any, name: str = "y") -> np.ndarray:
         """Return the numbers of all steps, beside them 1 at the last if the end is learned."""
@@ -236,7 +235,8 @@ class NumberSequenceTarget(NumberTarget):
         super().fit(numbers[:, : self.n_numbers], weight)
         self.initial_outputs = np.zeros(self.n_outputs)
         if self.ends:
-            share = np.average(numbers[:, -1], weights=weight)
+            half = 0.5 / len(numbers)  # all may be last ones where longer answers are held out
+            share = np.clip(np.average(numbers[:, -1], weights=weight), half, 1 - half)
             self.initial_outputs[-1] = np.log(share) - np.log1p(-share)
 
     def encode(self, numbers: np.ndarray) -> np.ndarray:

@@ -73,6 +73,7 @@ def read_answers(
     names: tuple[str, str] = ("X", "y"),
     *,
     texts: bool = False,
+    used: np.ndarray | None = None,
 ) -> tuple[Sequences, str]:
     """Lay the y of an estimator end to end, whose form predictions shall have.
 
@@ -87,6 +88,8 @@ def read_answers(
         What the user calls X and y.
     texts : bool
         Whether a text is the sequence of its characters; else it is one entry.
+    used : ndarray of shape (n_samples,), bool, optional
+        Which rows must not be None.
 
     Returns
     -------
@@ -111,8 +114,9 @@ def read_answers(
             "Found input variables with inconsistent numbers of samples: "
             f"{X_name} has {n_samples} sequence(s), {name} has {len(answers.lengths)}."
         )
-    if answers.is_null.any():
-        row = np.flatnonzero(answers.is_null)[0]
+    is_null = answers.is_null if used is None else answers.is_null & used
+    if is_null.any():
+        row = np.flatnonzero(is_null)[0]
         raise TypeError(f"Row {row} of {name} must be a sequence of entries. Got None instead.")
     return answers, form
 
@@ -120,7 +124,9 @@ def read_answers(
 def _read_form(y: Any, name: str, texts: bool) -> tuple[Sequences, str]:
     if is_frame(y):
         array = as_array(y, name)
-        y = y if any(map(is_sequence, array.flat)) else array  # one step a column
+        is_column = texts and array.shape[1] == 1 and any(isinstance(v, str) for v in array.flat)
+        if not is_column and not any(map(is_sequence, array.flat)):
+            y = array  # one step a column; what is a column of sequences is refused below
     if is_flat(y, texts=texts):
         values = tidied(as_array(y, name))
         n_samples = len(values)
@@ -296,6 +302,8 @@ def _read_row(row: Any, place: str, texts: bool) -> np.ndarray:
         array = as_array(row, place)
     except ValueError as error:
         raise ValueError(f"{place} has steps of different numbers of values: {error}") from error
+    if array.dtype == object and array.ndim == 1 and len(array) and is_sequence(array[0]):
+        array = as_array(list(array), place)  # what pandas makes of nested lists in a file
     if array.ndim > 2:
         raise ValueError(
             f"{place} has {array.ndim} dimensions. Expected (n_steps,) or (n_steps, n_outputs)."

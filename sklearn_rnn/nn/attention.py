@@ -95,20 +95,19 @@ class AdditiveAttention(Attention):
         return self.score(torch.tanh(both)).squeeze(3)
 
 
-class Beside(Attention):
+class Beside(nn.Module):
     """All that was read is one vector, which each step sees as it is."""
-
-    def __init__(self) -> None:
-        nn.Module.__init__(self)  # there is nothing to score
 
     def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
         """Return the memory of outputs of shape (1, batch, units)."""
         values = outputs.transpose(0, 1)
-        return Memory(values, values, torch.zeros_like(values[:, :, 0], dtype=torch.bool)[:, None])
+        return Memory(values, values, torch.zeros_like(values[:, :, :1], dtype=torch.bool))
 
-    def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Return one score for each query."""
-        return queries.new_zeros(*queries.shape[:2], 1)
+    def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Return the vector for each step written, and weights of 1, as :class:`Attention` does."""
+        n_written = queries.shape[1]
+        seen = memory.values.expand(-1, n_written, -1)
+        return seen, queries.new_ones(len(queries), n_written, 1)
 
 
 ATTENTIONS: dict[str, type[Attention]] = {"dot": DotAttention, "additive": AdditiveAttention}

@@ -48,18 +48,19 @@ def beam_search(
     scores[:, 0] = 0.0  # all beams are the same beginning yet
     codes = torch.empty(best.batch, beam_size, 0, dtype=torch.int64, device=steps.device)
     first_beam = torch.arange(best.batch, device=steps.device)[:, None] * beam_size
-    for step in range(max_steps):
+    for step in range(max_steps + may_end):  # the longest answers end one step later
         logits = head(steps()[0])
         if feedback.ends and not may_end:
             logits = logits[:, :-1]
         total = scores[..., None] + logits.log_softmax(dim=1).unflatten(0, (-1, beam_size))
         if may_end:
-            ended = total[..., -1]
-            worst = total.flatten(1).topk(beam_size).values[:, -1:]
-            ended = ended.masked_fill(ended < worst, -torch.inf)
-            best.take(codes, ended / (step + 1), best.n_taken < beam_size)
-            if (best.n_taken >= beam_size).all():
-                return best.codes, best.lengths
+            if step > 0:  # no answer is empty
+                ended = total[..., -1]
+                worst = total.flatten(1).topk(beam_size).values[:, -1:]
+                ended = ended.masked_fill(ended < worst, -torch.inf)
+                best.take(codes, ended / (step + 1), best.n_taken < beam_size)
+            if step == max_steps or (best.n_taken >= beam_size).all():
+                break
             total = total[..., :-1]
         scores, places = total.flatten(1).topk(beam_size)
         scores = scores.to(torch.float32)

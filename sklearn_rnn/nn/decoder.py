@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from sklearn_rnn.nn.attention import Attention, Memory
+from sklearn_rnn.nn.attention import Attention, Beside, Memory
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.feedback import Feedback
 from sklearn_rnn.nn.initialization import linear
@@ -43,7 +43,7 @@ class Decoder(nn.Module):
         Width of the summary, from which all states start.
     feedback : Feedback or None
         How the last answer is read; without one, the state goes on by itself, ``s' = f(s)``.
-    attention : Attention or None
+    attention : Attention, Beside or None
     n_values : int
         Width of what attention sees.
     dropout : float
@@ -56,7 +56,7 @@ class Decoder(nn.Module):
         recurrence: Recurrence,
         n_summary: int,
         feedback: Feedback | None,
-        attention: Attention | None,
+        attention: Attention | Beside | None,
         n_values: int,
         dropout: float,
         generator: Generator,

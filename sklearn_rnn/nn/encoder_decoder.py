@@ -146,7 +146,7 @@ class EncoderDecoder(nn.Module):
             )
 
         reader: SequenceReader | VectorReader
-        looking: Attention | None = None
+        looking: Attention | Beside | None = None
         if encoder == "vector":
             reader = VectorReader(inputs, hidden_size, generator)
             looking = Beside()
@@ -183,7 +183,7 @@ class EncoderDecoder(nn.Module):
         """
         reading = self.encoder(values, lengths, **others)
         forced = self.teacher_forcing
-        if self.decoder.feedback is None or forced == 1 or (forced > 0 and not self.training):
+        if self.decoder.feedback is None or forced == 1 or not self.training:
             features, _ = self.decoder(reading, targets.shape[1], targets)
             return self.head(self.dropout(features)).transpose(0, 1)
         return self._forward_in_steps(reading, targets, forced)
@@ -242,7 +242,14 @@ class EncoderDecoder(nn.Module):
         if self.decoder.feedback is None:
             features, weights = self.decoder(reading, max_steps)
             outputs = self.head(features).transpose(0, 1)
-            entries = self.feedback.said(outputs, may_end=n_steps is None)
+            first, later = outputs.tensor_split([1], dim=1)
+            entries = torch.cat(
+                [
+                    self.feedback.said(first, may_end=n_steps is None and self._may_end_at(0)),
+                    self.feedback.said(later, may_end=n_steps is None),
+                ],
+                dim=1,
+            )
             return self._written(entries, weights, n_steps)
         return self._write_greedily(reading, max_steps, n_steps)
 
@@ -251,9 +258,10 @@ class EncoderDecoder(nn.Module):
         steps = DecoderSteps(self.decoder, reading)
         entries, looking = [], []
         done = torch.zeros(len(reading.summary), dtype=torch.bool, device=reading.summary.device)
-        for _ in range(max_steps):
+        for step in range(max_steps):
             features, weights = steps()
-            said = self.feedback.said(self.head(features), may_end=n_steps is None)
+            may_end = n_steps is None and self._may_end_at(step)
+            said = self.feedback.said(self.head(features), may_end=may_end)
             entries.append(said)
             looking += [] if weights is None else [weights]
             if n_steps is None and self.feedback.ends:
@@ -263,6 +271,10 @@ class EncoderDecoder(nn.Module):
             steps.say(said if said.ndim == 1 else said.to(features.dtype))
         all_weights = torch.stack(looking, dim=1) if looking else None
         return self._written(torch.stack(entries, dim=1), all_weights, n_steps)
+
+    def _may_end_at(self, step: int) -> bool:
+        """Tell whether the end may be said at a step: no answer is empty."""
+        return step + self.feedback.end_counts > 0
 
     def _written(self, entries: Tensor, weights: Tensor | None, n_steps: Tensor | None) -> Written:
         """Find where answers end."""

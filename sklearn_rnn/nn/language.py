@@ -72,7 +72,7 @@ class LanguageNetwork(ManyToMany):
 
     head: LinearHead
 
-    def forward(  # type: ignore[override]
+    def forward(  # type: ignore[override]  # there are codes always, and no other inputs
         self, values: Tensor, lengths: Tensor, codes: Tensor, targets: Tensor
     ) -> Tensor:
         """Return the log-likelihood of what follows each step.

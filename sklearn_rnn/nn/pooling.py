@@ -38,6 +38,7 @@ class Pooling(nn.Module, ABC):
         """Let no class inherit the ``prefixes`` of another ``forward`` than its own."""
         super().__init_subclass__(**kwargs)
         if "forward" in vars(cls) and "prefixes" not in vars(cls):
+            # A running form that is inherited would be that of another pooling.
             cls.prefixes = Pooling.prefixes  # type: ignore[method-assign]
 
     @abstractmethod

@@ -98,6 +98,9 @@ class BatchSource:
         self.augment = augment
         self.feeds_targets = feeds_targets
         self._target = target
+        self._lengths = inputs.lengths
+        if feeds_targets and isinstance(target, SequenceTargets):  # the longer of both counts
+            self._lengths = np.maximum(inputs.lengths, target.lengths)
         self._weight = torch.from_numpy(weight.astype(np.float32)).to(inputs.device)
 
     def __len__(self) -> int:
@@ -108,7 +111,7 @@ class BatchSource:
         if self.generator is None:
             yield from self.in_order()
             return
-        lengths = self.inputs.lengths
+        lengths = self._lengths
         for rows in shuffled_batches(self.rows, lengths, self.batch_size, self.generator):
             parts = list(cut_to_steps(rows, lengths, self.max_steps))
             whole = len(parts) == 1
@@ -116,7 +119,7 @@ class BatchSource:
 
     def in_order(self) -> Iterator[SkorchBatch]:
         """Yield all batches once, in a fixed order and as they are, to measure by."""
-        for places in ordered_batches(self.inputs.lengths[self.rows]):
+        for places in ordered_batches(self._lengths[self.rows]):
             yield self.gather(self.rows[places])
 
     def gather(self, rows: np.ndarray, augment: Augment | None = None) -> SkorchBatch:

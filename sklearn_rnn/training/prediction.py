@@ -58,14 +58,26 @@ def predict_in_batches(
 
 
 def over_batches(
-    function: Callable[[np.ndarray], Answer], inputs: DeviceInputs
+    function: Callable[[np.ndarray], Answer],
+    inputs: DeviceInputs,
+    written: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, Answer]]:
-    """Call a function with the samples of each batch, without gradients, and yield both."""
+    """Call a function with the samples of each batch, without gradients, and yield both.
+
+    Parameters
+    ----------
+    function : callable
+        Of the samples of a batch.
+    inputs : DeviceInputs
+    written : ndarray of shape (n_samples,), optional
+        Steps of each answer, if it is a sequence of its own: the longer of both counts.
+    """
     n_workers, max_steps = 1, PREDICTION_STEPS
     if inputs.device.type == "cpu" and torch.get_num_threads() > 1:
         n_workers = min(torch.get_num_threads(), MAX_WORKERS)
         max_steps = max(2 * PREDICTION_STEPS // n_workers, MIN_STEPS)
-    batches = list(ordered_batches(inputs.lengths, max_steps))
+    lengths = inputs.lengths if written is None else np.maximum(inputs.lengths, written)
+    batches = list(ordered_batches(lengths, max_steps))
 
     def without_gradients(rows: np.ndarray) -> Answer:
         with torch.inference_mode():  # which holds for the thread that asks for it
