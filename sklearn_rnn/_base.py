@@ -289,9 +289,15 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         early_stopping = self.early_stopping and not one_epoch
         splitting = early_stopping and X_val is None
         device = torch.device(self.net_.device) if continued else device_of(self.device)
-        how = {"reset": not continued, "splitting": splitting}
         samples = self._read_samples(
-            X, y, sample_weight, groups, target=target, device=device, **how
+            X,
+            y,
+            sample_weight,
+            groups,
+            target=target,
+            device=device,
+            reset=not continued,
+            splitting=splitting,
         )
         model_seed, order_seed, split_seed = spawn_seeds(self.random_state, 3)
         if continued:  # what was held out before must not be learned from now, nor the reverse
@@ -304,9 +310,6 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         if continued:
             net = deepcopy(self.net_)
         else:
-            numbers, weight = samples.entries_of(training)
-            factor = self._loss_factor(samples.target, numbers, weight)
-            samples.target.fit(numbers, weight * factor)
             net = self._new_net(samples, training, generator(model_seed))
             net.batch_order = generator(order_seed)
         augment = augmenting(self.augmentation, net.channels.to(samples.device))
@@ -407,6 +410,10 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         return target, target.read(y, names[1]), None
 
     def _new_net(self, samples: Samples, training: TrainingRows, random: torch.Generator) -> Any:
+        """Return a net at its start, which knows of the training rows what it must."""
+        numbers, weight = samples.entries_of(training)
+        factor = self._loss_factor(samples.target, numbers, weight)
+        samples.target.fit(numbers, weight * factor)
         sequences, static = samples.inputs.sequences, samples.inputs.static
         statistics = channel_statistics(sequences, training, "Channel")
         part = self._input_part(sequences, training, statistics, random)
