@@ -15,6 +15,7 @@ from sklearn_rnn.data.batching import DeviceInputs
 from sklearn_rnn.data.prefixes import DevicePrefixes
 from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
+from sklearn_rnn.nn.stem import STEMS
 from sklearn_rnn.training.prediction import predict_in_batches
 
 
@@ -22,9 +23,10 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
     """A network that pools its steps, and hands on the pooled vector."""
 
     _network_kind = ManyToOne
-    _network_parameters = (*BaseRecurrent._network_parameters, "pooling")
+    _network_parameters = (*BaseRecurrent._network_parameters, "pooling", "stem")
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
         "pooling": one_of(POOLINGS) | a_subclass(Pooling),
+        "stem": one_of(STEMS) | none(),
         "augmentation": an_instance(Augmentation, "an Augmentation")
         | that("a list of them", are_augmentations)
         | none(),
@@ -41,7 +43,7 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
         -------
         ndarray of shape (n_samples, n_units), float64
             ``n_units`` is ``hidden_size``, twice that if bidirectional, three times more with
-            ``pooling="concat"``.
+            ``pooling="concat"``; a stem adds ``hidden_size``.
         """
         return self._forward(X, self._module.encoder).astype(np.float64)
 
@@ -49,7 +51,7 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
         """Return the outputs for every prefix, end to end, and the length of each sequence."""
         module, inputs = self._module, self._read_X(X, reset=False)
         lengths = inputs.sequences.lengths
-        if len(module.encoder.recurrence.directions) == 1:
+        if len(module.encoder.recurrence.directions) == 1 and module.encoder.stem is None:
             on_device = DeviceInputs(inputs, self.net_.device)
             return predict_in_batches(module.prefixes, on_device, per_step=True), lengths
         if not lengths.any():

@@ -11,7 +11,7 @@ from sklearn_rnn.nn.cells import Cell
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.heads import LinearHead
 from sklearn_rnn.nn.inputs import MixedInput
-from sklearn_rnn.nn.pooling import POOLINGS, Pooling
+from sklearn_rnn.nn.pooling import POOLINGS, MeanPooling, Pooling
 from sklearn_rnn.nn.recurrence import Recurrence
 from sklearn_rnn.nn.static import StaticEncoder
 from sklearn_rnn.nn.stem import STEMS, Stem, inside
@@ -103,7 +103,9 @@ class SequenceEncoder(Encoder):
         A name of :data:`~sklearn_rnn.nn.pooling.POOLINGS` or a class derived from ``Pooling``.
     generator : torch.Generator
     stem : Stem, optional
-        What shortens sequences for the recurrence.
+        What shortens sequences for the recurrence. The mean of what it makes stands beside the
+        pooled vector, so that the head reads it past the recurrence too (after the LSTM-FCN of
+        Karim et al. 2018).
     """
 
     def __init__(
@@ -116,10 +118,13 @@ class SequenceEncoder(Encoder):
         stem: Stem | None = None,
     ) -> None:
         super().__init__(inputs, recurrence, static)
-        self.stem = stem
         pooling = POOLINGS[pooling] if isinstance(pooling, str) else pooling
         self.pooling = pooling(recurrence.output_size, generator)
         self.output_size = pooling.multiple * recurrence.output_size
+        self.stem = stem
+        if stem is not None:
+            self.pooling_of_stem = MeanPooling(stem.output_size, generator)
+            self.output_size += stem.output_size
         if static is not None:
             self.of_no_steps = nn.Parameter(torch.zeros(self.output_size))
             self.output_size += static.output_size
@@ -134,6 +139,9 @@ class SequenceEncoder(Encoder):
         last = self.recurrence.last(outputs, n_steps)
         is_inside = inside(n_steps, len(outputs)).t()[..., None]
         pooled = self.pooling(outputs, last, is_inside, n_steps)
+        if self.stem is not None:
+            of_stem = self.pooling_of_stem(x, x[0], is_inside, n_steps)
+            pooled = torch.cat([pooled, of_stem], dim=1)
         if self.static is not None:
             pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
         return pooled if for_head is None else torch.cat([pooled, for_head], dim=1)
@@ -141,8 +149,8 @@ class SequenceEncoder(Encoder):
     def prefixes(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
         """Return what :meth:`forward` makes of each sequence cut after each of its steps.
 
-        For a recurrence of one direction without a stem only, where a cut changes none of the outputs
-        before it.
+        Without a stem and for a recurrence of one direction only, where a cut changes none of the
+        outputs before it.
 
         Returns
         -------

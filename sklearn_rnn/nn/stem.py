@@ -1,11 +1,11 @@
-"""What stands before a recurrence to shorten a long raw signal: layers of strided convolution.
+"""What stands before a recurrence to shorten a long raw signal: layers of convolution.
 
 A recurrence takes one step after another, and forgets. A signal of a thousand samples is better
 read a few dozen steps at a time, each made of the samples around it (convolution before recurrence:
 Sainath et al. 2015, "Convolutional, long short-term memory, fully connected deep neural networks").
 
 Nothing behind a sequence's end gets into its own steps: they are zero before each layer, as if the
-sequence stood alone, and its length shrinks with each stride.
+sequence stood alone, and its length shrinks with each layer.
 """
 
 from __future__ import annotations
@@ -55,21 +55,21 @@ class Stem(nn.Module, ABC):
 
 
 class ConvStem(Stem):
-    """Three layers of convolution with stride 2: one step for eight.
+    """Three layers of convolution that halve the steps each: one step for eight.
 
-    Kernels of 7, 5 and 3 steps, batch normalization and rectification as in the fully
-    convolutional network of Wang, Yan and Oates (2017), "Time series classification from scratch
-    with deep neural networks".
+    Kernels of 7, 5 and 3 steps, batch normalization and rectification are close to those of the
+    fully convolutional network of Wang, Yan and Oates (2017), "Time series classification from
+    scratch with deep neural networks".
     """
 
     kernels = (7, 5, 3)
 
     def __init__(self, n_inputs: int, n_units: int, generator: Generator) -> None:
         super().__init__(n_inputs, n_units, generator)
-        widths = [n_inputs, *(n_units for _ in self.kernels)]
+        widths = (n_inputs, *(n_units for _ in self.kernels))
         self.layers = nn.ModuleList(
-            ConvLayer(n_in, n_out, size, generator)
-            for n_in, n_out, size in zip(widths, widths[1:], self.kernels, strict=False)
+            ConvLayer(n_read, n_units, size, generator)
+            for n_read, size in zip(widths, self.kernels, strict=False)
         )
         self.output_size = n_units
 
@@ -82,20 +82,17 @@ class ConvStem(Stem):
 
 
 class ConvLayer(nn.Module):
-    """Convolution with stride 2, normalization, rectification.
+    """Convolution, normalization, rectification, and of each two steps the larger numbers.
 
-    Step t of the result is made of the ``size`` steps around step 2 t. Convolution has no bias,
-    which normalization would take away again.
+    Convolution has no bias, which normalization would take away again.
 
     Parameters
     ----------
     n_inputs, n_outputs : int
     size : int
-        Odd.
+        Steps of the kernel, odd; the middle one is the step itself.
     generator : torch.Generator
     """
-
-    stride = 2
 
     def __init__(self, n_inputs: int, n_outputs: int, size: int, generator: Generator) -> None:
         super().__init__()
@@ -104,7 +101,7 @@ class ConvLayer(nn.Module):
         self.norm = StepNorm(n_outputs)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return every other step, and the lengths.
+        """Return half the steps, and the lengths.
 
         Parameters
         ----------
@@ -118,12 +115,12 @@ class ConvLayer(nn.Module):
             Zero behind a sequence's end.
         lengths : Tensor of shape (batch,), int64
         """
-        x = functional.conv1d(x, self.weight, stride=self.stride, padding=self.weight.shape[2] // 2)
-        x = x.transpose(1, 2)
-        lengths = -(-lengths // self.stride)
+        x = functional.conv1d(x, self.weight, padding=self.weight.shape[2] // 2).transpose(1, 2)
         is_inside = inside(lengths, x.shape[1])
         steps = torch.relu(self.norm(x[is_inside]))
-        return x.new_zeros(x.shape).index_put((is_inside,), steps).transpose(1, 2), lengths
+        x = x.new_zeros(x.shape).index_put((is_inside,), steps).transpose(1, 2)
+        # What is rectified is not negative, so zeros behind the end are never the larger ones.
+        return functional.max_pool1d(x, 2, ceil_mode=True), (lengths + 1) // 2
 
 
 class StepNorm(nn.Module):
