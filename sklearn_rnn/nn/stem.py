@@ -75,6 +75,7 @@ class ConvStem(Stem):
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return one step for eight, rounded up."""
+        x = x[: int(lengths.max())]
         x = x.masked_fill(~inside(lengths, len(x)).t()[..., None], 0.0).permute(1, 2, 0)
         for layer in self.layers:
             x, lengths = layer(x, lengths)
@@ -115,10 +116,14 @@ class ConvLayer(nn.Module):
             Zero behind a sequence's end.
         lengths : Tensor of shape (batch,), int64
         """
-        x = functional.conv1d(x, self.weight, padding=self.weight.shape[2] // 2).transpose(1, 2)
-        is_inside = inside(lengths, x.shape[1])
-        steps = torch.relu(self.norm(x[is_inside]))
-        x = x.new_zeros(x.shape).index_put((is_inside,), steps).transpose(1, 2)
+        x = functional.conv1d(x, self.weight, padding=self.weight.shape[2] // 2)
+        is_inside = inside(lengths, x.shape[2])
+        if is_inside.all():
+            x = torch.relu(self.norm(x))
+        else:
+            x = x.transpose(1, 2)
+            steps = torch.relu(self.norm(x[is_inside]))
+            x = x.new_zeros(x.shape).index_put((is_inside,), steps).transpose(1, 2)
         # What is rectified is not negative, so zeros behind the end are never the larger ones.
         return functional.max_pool1d(x, 2, ceil_mode=True), (lengths + 1) // 2
 
@@ -146,14 +151,14 @@ class StepNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(n_units))
 
     def forward(self, steps: Tensor) -> Tensor:
-        """Return steps of shape (n_steps, n_units), normalized unit by unit."""
+        """Return steps of shape (n_steps, n_units[, time]), normalized unit by unit."""
         return functional.batch_norm(
             steps,
             self.running_mean,
             self.running_var,
             self.gain,
             self.bias,
-            training=self.training and len(steps) > 1,  # one step alone has no spread
+            training=self.training and steps.numel() > steps.shape[1],  # one step has no spread
             momentum=self.momentum,
         )
 
