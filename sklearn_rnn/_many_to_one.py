@@ -12,11 +12,13 @@ from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn._params import Rule, a_subclass, an_instance, none, one_of, that
 from sklearn_rnn.augmentation._base import Augmentation, are_augmentations
 from sklearn_rnn.data.batching import DeviceInputs
+from sklearn_rnn.data.canonical import TrainingRows
 from sklearn_rnn.data.prefixes import DevicePrefixes
 from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.nn.pooling import POOLINGS, Pooling
 from sklearn_rnn.nn.stem import STEMS
 from sklearn_rnn.training.prediction import predict_in_batches
+from sklearn_rnn.training.samples import Samples
 
 
 class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecurrent):
@@ -57,6 +59,11 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
         if not lengths.any():
             return np.empty((0, self._target.n_outputs)), lengths
         return predict_in_batches(module, DevicePrefixes(inputs, self.net_.device)), lengths
+
+    def _longest_read(self, samples: Samples, training: TrainingRows) -> int:
+        """Return the steps of the longest training sequence, behind the stem."""
+        longest = super()._longest_read(samples, training)
+        return longest if self.stem is None else STEMS[self.stem].shortened(longest)
 
     @property
     def _n_features_out(self) -> int:

@@ -35,6 +35,11 @@ class Stem(nn.Module, ABC):
     def __init__(self, n_inputs: int, n_units: int, generator: Generator) -> None:
         super().__init__()
 
+    @staticmethod
+    @abstractmethod
+    def shortened(n_steps: int) -> int:
+        """Return how many steps it makes of so many."""
+
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the steps it makes and how many each sequence has.
@@ -72,6 +77,11 @@ class ConvStem(Stem):
             for n_read, size in zip(widths, self.kernels, strict=False)
         )
         self.output_size = n_units
+
+    @staticmethod
+    def shortened(n_steps: int) -> int:
+        """Return an eighth, rounded up."""
+        return -(-n_steps // 8)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return one step for eight, rounded up."""
