@@ -145,8 +145,10 @@ class StepRegressor(BaseStep):
     net_ : skorch.NeuralNet
         The fitted net; ``net_.module_`` is the torch module, which takes raw data.
     history_ : pandas.DataFrame
-        A row an epoch: ``epoch``, ``train_loss``, ``lr``, ``dur`` (seconds) and, with validation
-        data, ``valid_loss`` and ``valid_score``.
+        A row an epoch: ``epoch``, ``train_loss``, with validation data ``valid_loss`` and
+        ``valid_score``, ``lr``, ``gradient_norm`` (mean over the updates, before clipping),
+        ``largest_gradient_norm``, ``dur`` and ``elapsed`` (seconds), ``sequences_per_second`` and
+        ``padding_share`` of the training batches, and what callbacks record.
     loss_curve_ : list of float
         Training loss of each epoch, a step's in the mean.
     validation_scores_ : list of float or None
