@@ -162,7 +162,7 @@ def gradient_flow(
         raise ValueError("X has no sequence with steps, so there are no states to look at.")
     rows = some_rows(with_steps, n_sequences, random)
     looker = _Looker(net)
-    lengths = source._lengths
+    lengths = source.inputs.lengths
     rows = rows[np.argsort(lengths[rows], kind="stable")]
     of_batches = [
         looker.norms(*source.gather(part)) for part in cut_to_steps(rows, lengths, MAX_STEPS)
