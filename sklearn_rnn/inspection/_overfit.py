@@ -119,9 +119,9 @@ def overfit_one_batch(
     A network, its data and its training are sound if it comes to a loss near zero on one small
     batch [1]_. A copy of the estimator is trained on a few sequences with all that regularizes
     turned off (dropout, weight decay, augmentation, teacher forcing below 1) and a constant
-    learning rate. If that reaches the goal, what was turned off is turned on again; if it does not, settings
-    that hardly ever fail are tried, and each one that differs is turned back to the estimator's
-    value, one at a time, to see which of them is in the way.
+    learning rate. If that reaches the goal, what was turned off is turned on again; if it does not,
+    settings that hardly ever fail are tried, and each one that differs is turned back to the
+    estimator's value, one at a time, to see which of them is in the way.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def overfit_one_batch(
     >>> check.reached
     False
     >>> print(check.blocked_by[0])
-    With lr=1e-06 as set the loss remains at 0.69...; with lr=0.01 it falls to 0.0...
+    With lr=1e-06 as set the loss remains at 0.6...; with lr=0.01 it falls to 0.00...
     """
     check_estimator(estimator, "overfit_one_batch")
     check_options(
@@ -305,14 +305,15 @@ class _Trials:
             remains = float(self.run(f"{name}={as_set[name]!r}", rest | others).min())
             if remains > goal:
                 sentences.append(
-                    f"With {name}={as_set[name]!r} as set {_remaining(remains)}; with {name}={value!r} "
-                    f"it falls to {reached:.3g}."
+                    f"With {name}={as_set[name]!r} as set {_remaining(remains)}; with "
+                    f"{name}={value!r} it falls to {reached:.3g}."
                 )
         if sentences:
             return sentences
         return [
-            f"None of {_named(as_set)} is in the way alone, but with all of them {_remaining(together)} "
-            f"after {self.n_updates} updates; with {_named(tried)} it falls to {reached:.3g}."
+            f"None of {_named(as_set)} is in the way alone, but with all of them "
+            f"{_remaining(together)} after {self.n_updates} updates; with {_named(tried)} it falls "
+            f"to {reached:.3g}."
         ]
 
     def sentence_of(self, contradiction: Contradiction) -> str:
@@ -322,7 +323,8 @@ class _Trials:
         if contradiction.step is None:
             what = "are equal, but have different y"
         else:
-            what = f"read the same up to step {contradiction.step} inclusive, but have different y there"
+            step = contradiction.step
+            what = f"read the same up to and with step {step}, but have different y there"
             if isinstance(self.estimator, BaseStep) and not self.estimator.bidirectional:
                 what += " (bidirectional=True would let the step know what comes after it)"
         return f"{where} {what}: no network gets below a loss of {self.floor:.3g}."
