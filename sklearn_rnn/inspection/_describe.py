@@ -128,8 +128,8 @@ def describe_sequences(
     >>> from sklearn_rnn.inspection import describe_sequences
     >>> X = [[1.0, 2.0], [3.0, 4.0, 5.0], [1.0, 2.0], [0.0, 1e6, 0.0, 2.0]]
     >>> report = describe_sequences(X, ["a", "b", "b", "a"])
-    >>> report.lengths["longest"], report.n_duplicates
-    (4.0, 1)
+    >>> int(report.lengths["longest"]), report.n_duplicates
+    (4, 1)
     >>> print(report.warnings[0])
     1 sequence(s) stand there with different y, as rows 0 and 2. No model can be right on all of
     them: look for what tells them apart, or for wrong labels.

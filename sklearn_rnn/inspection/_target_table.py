@@ -67,7 +67,7 @@ def read_target(y: Any, inputs: Inputs, names: tuple[str, str]) -> TargetFigures
         entries = entries[:, 0]
     if entries.dtype == object and entries.ndim == 1:
         entries = pd.Series(entries).infer_objects().to_numpy()
-    missing: np.ndarray = np.asarray(pd.isna(entries)).reshape(len(entries), -1).any(axis=1)
+    missing = np.array(pd.isna(entries)).reshape(len(entries), -1).max(axis=1)
     are_labels = _are_labels(entries, missing)
     if are_labels:
         encoded: np.ndarray = pd.factorize(entries)[0]
