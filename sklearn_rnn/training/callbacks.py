@@ -1,4 +1,4 @@
-"""skorch callbacks of every fit: validation score, divergence, early stopping."""
+"""skorch callbacks of a fit: validation score, divergence, early stopping, teacher forcing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from skorch.callbacks import Callback
 
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.training.losses import at_end
+
+
+class Closing(Callback):
+    """A callback that has something open while training goes on."""
+
+    def close(self) -> None:
+        """Close it, also after an error; called when a fit ends in any way."""
 
 
 class ValidationScore(Callback):
@@ -70,28 +77,6 @@ def _diverged(what: str) -> str:
     )
 
 
-class GradientClipping(Callback):
-    """Shrink the gradient of a batch whose norm, over all weights, is too large.
-
-    As ``torch.nn.utils.clip_grad_norm_``, in a fifth of the time: weights of a recurrent network
-    are few and small, so that an update is mostly overhead.
-
-    Parameters
-    ----------
-    max_norm : float
-    """
-
-    def __init__(self, max_norm: float) -> None:
-        self.max_norm = max_norm
-
-    def on_grad_computed(self, net: Any, **kwargs: Any) -> None:
-        """Scale all gradients by one factor, at most 1."""
-        groups = net.optimizer_.param_groups
-        gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        torch._foreach_mul_(gradients, (self.max_norm / (norm + 1e-6)).clamp_(max=1.0))
-
-
 class EarlyStopping(Callback):
     """Stop when the validation loss no longer falls, and go back to the best weights.
 
@@ -113,6 +98,24 @@ class EarlyStopping(Callback):
         self._best_loss = self._reference_loss = np.inf
         self._epochs_without = 0
         self._best_weights: dict[str, torch.Tensor] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a fit that is taken up again must know."""
+        return {
+            "best_loss": self._best_loss,
+            "reference_loss": self._reference_loss,
+            "epochs_without": self._epochs_without,
+            "best_epoch": self.best_epoch_,
+            "best_weights": self._best_weights,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._best_loss = state["best_loss"]
+        self._reference_loss = state["reference_loss"]
+        self._epochs_without = state["epochs_without"]
+        self.best_epoch_ = state["best_epoch"]
+        self._best_weights = state["best_weights"]
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Keep the weights if they are the best so far; count the epoch if not."""
@@ -155,6 +158,14 @@ class TeacherForcing(Callback):
         """Start counting."""
         self._epoch = 0
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a fit that is taken up again must know."""
+        return {"epoch": self._epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._epoch = state["epoch"]
+
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Set the share of this epoch."""
         done = self._epoch / max(self.n_epochs - 1, 1)
@@ -175,17 +186,3 @@ class TeacherForcing(Callback):
 def are_callbacks(value: Any) -> bool:
     """Tell whether a value is a list of skorch callbacks, not of their classes."""
     return isinstance(value, list | tuple) and all(isinstance(cb, Callback) for cb in value)
-
-
-def fit_callbacks(
-    target: Target,
-    *,
-    gradient_clip: float | None,
-    schedule: Callback | None,
-    stopping: EarlyStopping | None,
-    progress: Callback | None,
-) -> list[Callback]:
-    """Return the library's own callbacks of a fit, in the order they are called."""
-    clipping = None if gradient_clip is None else GradientClipping(gradient_clip)
-    callbacks = [ValidationScore(target), DivergenceCheck(), clipping, schedule, stopping, progress]
-    return [callback for callback in callbacks if callback is not None]
