@@ -46,7 +46,9 @@ from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.cells import CELLS, Cell
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.encoder import Network
+from sklearn_rnn.nn.initialization import INITIALIZATIONS
 from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput, NumericInput
+from sklearn_rnn.nn.recurrence import spread_memory
 from sklearn_rnn.nn.static import PLACES
 from sklearn_rnn.training.batches import Augment, BatchSource, auto_batch_size
 from sklearn_rnn.training.callbacks import (
@@ -84,6 +86,7 @@ _NETWORK = (
     "bptt_steps",
     "static_to",
 )
+_START = ("initialization",)
 _INPUT = ("standardize", "embedding_size", "min_frequency", "input_dropout")
 _OPTIMIZER = ("optimizer", "momentum", "optimizer_options")
 _NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
@@ -103,6 +106,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         "dropout": a_number("[0, 1)"),
         "recurrent_dropout": a_number("[0, 1)"),
         "input_dropout": a_number("[0, 1)"),
+        "initialization": one_of(INITIALIZATIONS),
         "static_to": one_of(PLACES),
         "embedding_size": an_int(1) | one_of(["auto"]),
         "min_frequency": an_int(1),
@@ -150,7 +154,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     @property
     def _settled_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that the first fit settles."""
-        return (*self._network_parameters, *_INPUT, *_OPTIMIZER, "device")
+        return (*self._network_parameters, *_START, *_INPUT, *_OPTIMIZER, "device")
 
     def _loss_factor(self, target: Any, numbers: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return what each loss, of a row or a step, is multiplied by besides its weight."""
@@ -396,6 +400,13 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
                     f"{parameter} {getattr(self, parameter)!r}: {what}. "
                     f"Got {getattr(self, parameter + '_options')!r} instead."
                 )
+        cell = CELLS[self.cell] if isinstance(self.cell, str) else self.cell
+        if self.initialization == "chrono" and not cell.keeps_by_gates:
+            raise ValueError(
+                f"The 'initialization' parameter of {name} must be 'default' with "
+                f"cell={self.cell!r}, which has no gates that keep its state. Got 'chrono' "
+                "instead. Set cell='gru', 'lstm' or 'mingru'."
+            )
 
     def _read_samples(
         self,
@@ -476,6 +487,8 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             **{name: getattr(self, name) for name in self._network_parameters},
             **self._network_extras(samples.target, random),
         )
+        if self.initialization == "chrono":
+            spread_memory(module, self._longest_read(samples, training))
         net = make_net(
             module,
             samples.target.loss,
@@ -487,6 +500,13 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             *(torch.from_numpy(x).to(torch.float32) for x in (statistics.mean, statistics.std))
         )
         return net
+
+    def _longest_read(self, samples: Samples, training: TrainingRows) -> int:
+        """Return the steps of the longest training sequence, of X or of y."""
+        lengths = [samples.inputs.sequences.lengths[training.rows]]
+        if samples.offsets is not None:
+            lengths.append(np.diff(samples.offsets)[training.rows])
+        return int(np.max(lengths))
 
     def _network_extras(self, target: Any, random: torch.Generator) -> dict[str, Any]:
         """Return what the network is built from besides parameters."""

@@ -62,6 +62,10 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
     input_dropout : float in [0, 1), default=0.0
         Share of what is read at each step, numbers and learned vectors alike, zeroed in training.
         One mask holds for all steps of a sequence [5]_.
+    initialization : {"default", "chrono"}, default="default"
+        What the gates start from: "chrono" [10]_ sets them so that units remember for one step up
+        to as many as the longest training sequence has, for what happens long before it matters.
+        For cells with gates only.
     embedding_size : int or "auto", default="auto"
         Size of the vector learned for each token; "auto" takes ``1.6 n ** 0.56`` for n tokens, 64
         at most.
@@ -201,6 +205,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
            using large learning rates. SPIE.
     .. [9] Pascanu, R., Mikolov, T. and Bengio, Y. (2013). On the difficulty of training recurrent
            neural networks. ICML.
+    .. [10] Tallec, C. and Ollivier, Y. (2018). Can recurrent neural networks warp time? ICLR.
 
     Examples
     --------
@@ -247,6 +252,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         dropout=0.3,
         recurrent_dropout=0.2,
         input_dropout=0.0,
+        initialization="default",
         embedding_size="auto",
         min_frequency=1,
         lr=0.01,
@@ -282,6 +288,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.input_dropout = input_dropout
+        self.initialization = initialization
         self.embedding_size = embedding_size
         self.min_frequency = min_frequency
         self.lr = lr

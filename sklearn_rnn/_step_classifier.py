@@ -56,6 +56,10 @@ class StepClassifier(BaseLabels, BaseStep):
     input_dropout : float in [0, 1), default=0.0
         Share of what is read at each step, numbers and learned vectors alike, zeroed in training.
         One mask holds for all steps of a sequence [3]_.
+    initialization : {"default", "chrono"}, default="default"
+        What the gates start from: "chrono" [11]_ sets them so that units remember for one step up
+        to as many as the longest training sequence has, for what happens long before it matters.
+        For cells with gates only.
     static_to : {"head", "state", "both"}, default="both"
         Where the columns that stand beside the sequences go: to the head, to the first state, or to
         both. Only used when X has such columns.
@@ -200,6 +204,7 @@ class StepClassifier(BaseLabels, BaseStep):
            training of recurrent network trajectories. Neural Computation 2.
     .. [10] Williams, R. and Zipser, D. (1989). A learning algorithm for continually running fully
             recurrent neural networks. Neural Computation 1.
+    .. [11] Tallec, C. and Ollivier, Y. (2018). Can recurrent neural networks warp time? ICLR.
 
     Examples
     --------
@@ -232,6 +237,7 @@ class StepClassifier(BaseLabels, BaseStep):
         dropout=0.3,
         recurrent_dropout=0.2,
         input_dropout=0.0,
+        initialization="default",
         static_to="both",
         embedding_size="auto",
         min_frequency=1,
@@ -272,6 +278,7 @@ class StepClassifier(BaseLabels, BaseStep):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.input_dropout = input_dropout
+        self.initialization = initialization
         self.static_to = static_to
         self.embedding_size = embedding_size
         self.min_frequency = min_frequency
