@@ -91,8 +91,8 @@ def _of_lengths(description: Any) -> Iterator[str]:
     if longest > LONG:
         yield (
             f"The longest sequence has {longest:,.0f} steps. Gradients hardly reach over so many: "
-            "cut by preprocessing.sliding_windows, thin out, or set bptt_steps, which also saves "
-            "memory."
+            "cut by preprocessing.sliding_windows, let stem='conv' shorten raw signals, or set "
+            "bptt_steps, which also saves memory."
         )
     elif longest > 10 * median:
         yield (

