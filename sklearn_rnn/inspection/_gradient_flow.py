@@ -434,7 +434,7 @@ def _verdict(flow: GradientFlow, looker: _Looker, estimator: Any) -> str:
     halves = f" (it halves every {flow.half_life[i]:.2g} steps)"
     what = (
         f"{_back(flow.typical_lag[i])} {_in_words(flow.remaining[i])} of the gradient at the "
-        f"end is left in {flow.labels[i]}{halves if np.isfinite(flow.half_life[i]) else ''}."
+        f"end is left in {flow.labels[i]}{halves if flow.remaining[i] < 0.5 else ''}."
     )
     if flow.remaining[i] >= VANISHED:
         return f"Healthy{when}: {what}"
