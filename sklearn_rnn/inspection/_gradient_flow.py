@@ -32,7 +32,7 @@ VANISHED, EXPLODED = 0.01, 10.0
 """Share of the gradient left, halfway through the sequences, that a verdict goes by."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GradientFlow:
     """What :func:`gradient_flow` returns.
 
