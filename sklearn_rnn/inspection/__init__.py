@@ -1,0 +1,19 @@
+"""Looking into data, networks and predictions: is something wrong, and where is it from."""
+
+from sklearn_rnn.inspection._describe import SequenceDescription, describe_sequences
+from sklearn_rnn.inspection._gradient_flow import GradientFlow, gradient_flow
+from sklearn_rnn.inspection._importance import step_importance
+from sklearn_rnn.inspection._lr_range import LRRange, lr_range_test
+from sklearn_rnn.inspection._overfit import OverfitResult, overfit_one_batch
+
+__all__ = [
+    "GradientFlow",
+    "LRRange",
+    "OverfitResult",
+    "SequenceDescription",
+    "describe_sequences",
+    "gradient_flow",
+    "lr_range_test",
+    "overfit_one_batch",
+    "step_importance",
+]
