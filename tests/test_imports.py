@@ -33,6 +33,7 @@ ALLOWED = {
     "datasets": {"datasets"},
     "preprocessing": {"data", "preprocessing"},
     "metrics": {"data", "metrics"},
+    "inspection": {"_params", "data", "inspection"},
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -11,7 +11,7 @@ from sklearn_rnn.nn.cells import Cell
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.heads import LinearHead
 from sklearn_rnn.nn.inputs import MixedInput
-from sklearn_rnn.nn.pooling import POOLINGS, Pooling
+from sklearn_rnn.nn.pooling import POOLINGS, AttentionPooling, Pooling
 from sklearn_rnn.nn.recurrence import Recurrence
 from sklearn_rnn.nn.static import StaticEncoder
 
@@ -146,6 +146,22 @@ class SequenceEncoder(Encoder):
         if self.static is not None:
             pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
         return beside(pooled, for_head)
+
+    def looking(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
+        """Return the share of each step in what an attention pooling makes of them.
+
+        Returns
+        -------
+        Tensor of shape (batch, time, 1)
+            Time ends with the longest sequence.
+        """
+        n_steps = lengths if self.static is None else lengths.clamp(min=1)
+        outputs, _ = self.read(values, n_steps, **others)
+        outputs = outputs[: max(int(n_steps.max()), 1)]
+        inside = torch.arange(len(outputs), device=lengths.device)[:, None] < n_steps
+        return (
+            cast(AttentionPooling, self.pooling).weights(outputs, inside[..., None]).transpose(0, 1)
+        )
 
 
 class StepEncoder(Encoder):

@@ -1,0 +1,182 @@
+"""Which steps and channels an answer depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from sklearn_rnn.inspection._displays._drawing import (
+    bar_beside,
+    grid_of,
+    is_leftmost,
+    is_lowest,
+    label_places,
+    panels_of,
+    shades_of,
+    title_of,
+)
+from sklearn_rnn.inspection._displays._tokens import LINE, draw_tokens, height_of
+
+
+class StepImportanceDisplay:
+    """Heat maps of importance, steps by channels, or text on grounds of its colours.
+
+    Make it by :meth:`from_estimator`. Red is what raises the answer, blue what lowers it; all
+    samples share one scale, whose middle is 0.
+
+    Parameters
+    ----------
+    importances : list of ndarray of shape (n_steps, n_channels)
+        Of each sequence, as :func:`~sklearn_rnn.inspection.step_importance` returns them.
+    tokens : list of list of str or None, default=None
+        Of each sequence. With them texts are drawn, coloured by the sum over the channels.
+    channel_names : list of str or None, default=None
+    names : list of str or None, default=None
+        Of the sequences.
+
+    Attributes
+    ----------
+    images_ : list of matplotlib AxesImage
+        The heat maps. None are there where importances colour a text.
+    grounds_ : list of list of matplotlib Rectangle
+        What is behind each token of the texts.
+    axes_ : ndarray of shape (n_samples,), of matplotlib Axes
+    ax_ : matplotlib Axes
+        The first of them.
+    figure_ : matplotlib Figure
+
+    See Also
+    --------
+    AttentionDisplay : What a network with attention looked at.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.inspection import StepImportanceDisplay
+    >>> importances = [np.array([[0.1, -0.4], [0.0, 0.2], [0.3, 0.0]])]
+    >>> display = StepImportanceDisplay(importances, channel_names=["pulse", "pressure"]).plot()
+    >>> display.images_[0].get_array().shape, display.images_[0].get_clim()
+    ((2, 3), (-0.4, 0.4))
+    """
+
+    def __init__(
+        self,
+        importances: Sequence[np.ndarray],
+        *,
+        tokens: Sequence[Sequence[str]] | None = None,
+        channel_names: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        self.importances = importances
+        self.tokens = tokens
+        self.channel_names = channel_names
+        self.names = names
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        cmap: str = "RdBu_r",
+        vmax: float | None = None,
+        colorbar: bool = True,
+        im_kw: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, array of them or None, default=None
+            Where to draw, one Axes a sequence. None makes a figure.
+        cmap : str or matplotlib Colormap, default="RdBu_r"
+            Its middle stands for 0.
+        vmax : float or None, default=None
+            The importance of the last colour; the first is that of ``-vmax``. None takes the one
+            farthest from 0.
+        colorbar : bool, default=True
+            Whether a bar tells the colours' importances.
+        im_kw : dict or None, default=None
+            Passed to ``matplotlib.axes.Axes.imshow``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If shapes do not fit, there are too many panels, or not as many Axes as panels.
+        """
+        of_rows = [np.asarray(of_row, dtype=float) for of_row in self.importances]
+        self._check_shapes(of_rows)
+        self.images_: list[Any] = []
+        self.grounds_: list[list[Any]] = []
+        if self.tokens is not None:
+            of_rows = [of_row.sum(axis=1) for of_row in of_rows]
+        if vmax is None:
+            vmax = max(float(np.abs(of_row).max(initial=0)) for of_row in of_rows) or 1.0
+        shades = shades_of(type(self).__name__, -vmax, vmax, cmap)
+        axes = self._map_panels(ax, of_rows) if self.tokens is None else self._text_panels(ax)
+        for row, (on, of_row) in enumerate(zip(axes, of_rows, strict=True)):
+            if self.tokens is not None:
+                self.grounds_.append(draw_tokens(on, self.tokens[row], shades.to_rgba(of_row)))
+            else:
+                self._draw_map(
+                    on, axes, of_row, {"norm": shades.norm, "cmap": cmap, **(im_kw or {})}
+                )
+            title_of(on, None if self.names is None else self.names[row])
+        if colorbar:
+            bar_beside(axes, shades, "importance")
+        self.axes_ = axes
+        self.ax_ = axes[0]
+        self.figure_ = axes[0].figure
+        return self
+
+    def _check_shapes(self, of_rows: list[np.ndarray]) -> None:
+        owner = type(self).__name__
+        for name in ("tokens", "names"):
+            others = getattr(self, name)
+            if others is not None and len(others) != len(of_rows):
+                raise ValueError(
+                    f"The {name!r} parameter of {owner} must hold one entry a sequence, "
+                    f"{len(of_rows)} in all. Got {len(others)} instead."
+                )
+        for row, of_row in enumerate(of_rows):
+            width = "n_channels" if self.channel_names is None else len(self.channel_names)
+            if of_row.ndim != 2 or (self.channel_names is not None and of_row.shape[1] != width):
+                raise ValueError(
+                    f"Row {row} of the 'importances' of {owner} must be of shape (n_steps, "
+                    f"{width}). Got {of_row.shape} instead."
+                )
+            if self.tokens is not None and len(self.tokens[row]) != len(of_row):
+                raise ValueError(
+                    f"Row {row} of 'tokens' must hold one token a step, {len(of_row)} in all. "
+                    f"Got {len(self.tokens[row])} instead."
+                )
+
+    def _text_panels(self, ax: Any) -> np.ndarray:
+        assert self.tokens is not None
+        heights = [height_of(text) for text in self.tokens]
+        size = 0.125 * LINE, float(np.mean(heights))
+        return panels_of(type(self).__name__, ax, len(heights), size=size, height_ratios=heights)
+
+    def _map_panels(self, ax: Any, of_rows: list[np.ndarray]) -> np.ndarray:
+        n_steps, n_channels = (max(of_row.shape[axis] for of_row in of_rows) for axis in (0, 1))
+        size = float(np.clip(0.15 * n_steps + 1, 3.4, 9)), float(np.clip(0.2 * n_channels, 1.6, 7))
+        return panels_of(type(self).__name__, ax, len(of_rows), **grid_of(len(of_rows), *size))
+
+    def _draw_map(
+        self, ax: Any, axes: np.ndarray, of_row: np.ndarray, im_kw: dict[str, Any]
+    ) -> None:
+        self.images_.append(ax.imshow(of_row.T, aspect="auto", **im_kw))
+        label_places(ax.xaxis, None, len(of_row))
+        label_places(ax.yaxis, self.channel_names if is_leftmost(ax) else None, of_row.shape[1])
+        if is_lowest(ax, axes):
+            ax.set_xlabel("step")
+        if is_leftmost(ax):
+            ax.set_ylabel("channel" if self.channel_names is None else "")
+        else:
+            ax.tick_params(labelleft=False)
