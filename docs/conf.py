@@ -58,6 +58,7 @@ html_sidebars = {
         "index",
         "sequence_data",
         "user_guide",
+        "training",
         "sequence_answers",
         "language_models",
         "metrics",

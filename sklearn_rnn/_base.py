@@ -6,6 +6,7 @@ from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,8 +16,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
+from torch.optim.lr_scheduler import LRScheduler
 
 from sklearn_rnn._device import device_of, is_device
+from sklearn_rnn._identity import identity_of_fit
 from sklearn_rnn._params import (
     Rule,
     a_bool,
@@ -41,16 +44,28 @@ from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.statistics import ChannelStatistics, category_counts, channel_statistics
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.cells import CELLS, Cell
+from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.encoder import Network
 from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput, NumericInput
 from sklearn_rnn.nn.static import PLACES
 from sklearn_rnn.training.batches import Augment, BatchSource, auto_batch_size
 from sklearn_rnn.training.callbacks import Callback, EarlyStopping, are_callbacks, fit_callbacks
+from sklearn_rnn.training.checkpoint import Checkpoint
 from sklearn_rnn.training.net import make_net, train
 from sklearn_rnn.training.prediction import predict_in_batches
 from sklearn_rnn.training.progress import ProgressBar, settings_line
 from sklearn_rnn.training.samples import Samples
-from sklearn_rnn.training.schedules import OPTIMIZERS, SCHEDULES
+from sklearn_rnn.training.schedules import (
+    OPTIMIZERS,
+    SCHEDULES,
+    Course,
+    goes_by_validation,
+    make_schedule,
+    optimizer_class,
+    optimizer_options,
+    wrong_optimizer_options,
+    wrong_schedule_options,
+)
 
 _NETWORK = (
     "cell",
@@ -62,7 +77,8 @@ _NETWORK = (
     "bptt_steps",
     "static_to",
 )
-_INPUT = ("standardize", "embedding_size", "min_frequency")
+_INPUT = ("standardize", "embedding_size", "min_frequency", "input_dropout")
+_OPTIMIZER = ("optimizer", "momentum", "optimizer_options")
 _NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
 
 
@@ -79,6 +95,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         "bidirectional": a_bool(),
         "dropout": a_number("[0, 1)"),
         "recurrent_dropout": a_number("[0, 1)"),
+        "input_dropout": a_number("[0, 1)"),
         "static_to": one_of(PLACES),
         "embedding_size": an_int(1) | one_of(["auto"]),
         "min_frequency": an_int(1),
@@ -89,13 +106,20 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         "max_batch_steps": an_int(1),
         "bptt_steps": an_int(1) | none(),
         "optimizer": one_of(OPTIMIZERS) | a_subclass(torch.optim.Optimizer),
+        "momentum": a_number("[0, 1)"),
+        "optimizer_options": an_instance(dict, "a dict") | none(),
         "weight_decay": a_number("[0, inf)"),
-        "lr_schedule": one_of(SCHEDULES) | none(),
+        "lr_schedule": one_of(SCHEDULES) | a_subclass(LRScheduler) | none(),
+        "lr_factor": a_number("(0, 1)"),
+        "lr_step_epochs": an_int(1) | one_of(["auto"]),
+        "lr_schedule_options": an_instance(dict, "a dict") | none(),
         "gradient_clip": a_number("(0, inf)") | none(),
         "early_stopping": a_bool(),
         "validation_fraction": a_number("(0, 1)"),
         "n_iter_no_change": an_int(1),
         "tol": a_number("[0, inf)"),
+        "checkpoint_dir": an_instance((str, Path), "a path") | none(),
+        "checkpoint_every": an_int(1),
         "callbacks": that("a list of skorch callbacks", are_callbacks) | none(),
         "warm_start": a_bool(),
         "device": that("'auto' or a torch device that is here, as 'cpu'", is_device),
@@ -107,6 +131,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     _network_kind: ClassVar[type[Network]]
     augmentation: Any = None  # no parameter of those that answer at each step
     step_loss = 0.0  # a parameter of the classifier of whole sequences
+    label_smoothing = 0.0  # one of those that answer with labels
     _network_parameters: ClassVar[tuple[str, ...]] = _NETWORK
     """Names of the parameters that the network is built from."""
 
@@ -118,72 +143,11 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     @property
     def _settled_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that the first fit settles."""
-        return (*self._network_parameters, *_INPUT, "optimizer", "device")
+        return (*self._network_parameters, *_INPUT, *_OPTIMIZER, "device")
 
     def _loss_factor(self, target: Any, numbers: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return what each loss, of a row or a step, is multiplied by besides its weight."""
         return np.ones(len(numbers))
-
-    def __init__(
-        self,
-        *,
-        cell="gru",
-        hidden_size=64,
-        num_layers=1,
-        bidirectional=True,
-        dropout=0.3,
-        recurrent_dropout=0.2,
-        static_to="both",
-        embedding_size="auto",
-        min_frequency=1,
-        standardize=True,
-        lr=0.01,
-        max_epochs=100,
-        batch_size="auto",
-        max_batch_steps=131_072,
-        bptt_steps=None,
-        optimizer="adamw",
-        weight_decay=0.01,
-        lr_schedule="cosine",
-        gradient_clip=1.0,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        callbacks=None,
-        warm_start=False,
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.static_to = static_to
-        self.embedding_size = embedding_size
-        self.min_frequency = min_frequency
-        self.standardize = standardize
-        self.lr = lr
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.max_batch_steps = max_batch_steps
-        self.bptt_steps = bptt_steps
-        self.optimizer = optimizer
-        self.weight_decay = weight_decay
-        self.lr_schedule = lr_schedule
-        self.gradient_clip = gradient_clip
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.callbacks = callbacks
-        self.warm_start = warm_start
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def fit(
         self,
@@ -299,7 +263,15 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             reset=not continued,
             splitting=splitting,
         )
-        model_seed, order_seed, split_seed = spawn_seeds(self.random_state, 3)
+        judged = None
+        if X_val is not None or y_val is not None:
+            judged = self._read_validation(X_val, y_val, samples)
+        seeds = spawn_seeds(self.random_state, 3)
+        checkpoint = None
+        if self.checkpoint_dir is not None and not one_epoch:
+            checkpoint = self._checkpoint(samples, judged, seeds, continued)
+            seeds = checkpoint.seeds
+        model_seed, order_seed, split_seed = seeds
         if continued:  # what was held out before must not be learned from now, nor the reverse
             split_seed = self._split_seed
         held_out = None
@@ -315,40 +287,104 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         augment = augmenting(self.augmentation, net.channels.to(samples.device))
         source = self._source(samples, training, net.batch_order, augment)
         validation = None if held_out is None else self._source(samples, held_out)
-        if X_val is not None or y_val is not None:
-            validation = self._validation_source(X_val, y_val, samples)
-        n_epochs = 1 if one_epoch else self.max_epochs
+        if judged is not None:
+            validation = self._source(judged, judged.rows)
         stopping = EarlyStopping(self.n_iter_no_change, self.tol) if early_stopping else None
-        schedule = progress = None
-        if self.lr_schedule is not None and not one_epoch:
-            schedule = SCHEDULES[self.lr_schedule](self.lr, n_epochs * len(source))
-        if self.verbose and not one_epoch:
-            progress = ProgressBar(settings_line(self, samples, source, net), n_epochs, stopping)
-        callbacks = fit_callbacks(
-            samples.target,
-            gradient_clip=self.gradient_clip,
-            schedule=schedule,
-            stopping=stopping,
-            progress=progress,
+        own_callbacks = self._own_callbacks(
+            net, source, validation, samples, stopping, one_epoch=one_epoch
         )
         train(
             net,
             source,
             validation,
-            n_epochs,
-            [*self._extra_callbacks(n_epochs), *callbacks],
+            1 if one_epoch else self.max_epochs,
+            own_callbacks,
             deepcopy(list(self.callbacks or [])),  # skorch changes callbacks in place
+            checkpoint,
             lr=self.lr,
             weight_decay=self.weight_decay,
             step_loss=self.step_loss,
+            label_smoothing=self.label_smoothing,
         )
         self._after_training(net, source, samples.target)
         self._split_seed = split_seed
         self._take_over(net, samples.target, stopping)
 
+    def _checkpoint(
+        self, samples: Samples, judged: Samples | None, seeds: list[int], continued: bool
+    ) -> Checkpoint:
+        """Return what stores this fit, and knows what is stored of it."""
+        fit = identity_of_fit(
+            self,
+            samples.fingerprint(),
+            None if judged is None else judged.fingerprint(),
+            None if self.random_state is None else seeds,
+            self.net_ if continued else None,
+        )
+        return Checkpoint(self.checkpoint_dir, fit, seeds, self.checkpoint_every, self.max_epochs)
+
+    def _own_callbacks(
+        self,
+        net: Any,
+        source: BatchSource,
+        validation: BatchSource | None,
+        samples: Samples,
+        stopping: EarlyStopping | None,
+        *,
+        one_epoch: bool,
+    ) -> list[Callback]:
+        """Return the callbacks of a fit besides the user's, in the order they are called."""
+        schedule = progress = None
+        n_epochs = 1 if one_epoch else self.max_epochs
+        if not one_epoch:
+            schedule = make_schedule(self.lr_schedule, self._course(n_epochs, len(source)))
+            if validation is None and goes_by_validation(self.lr_schedule):
+                raise ValueError(
+                    f"The 'lr_schedule' parameter of {type(self).__name__} is "
+                    f"{self.lr_schedule!r}, which goes by the validation loss, but there is no "
+                    "validation data. Set early_stopping=True or pass X_val to fit."
+                )
+            if self.verbose:
+                line = settings_line(self, samples, source, net)
+                progress = ProgressBar(line, n_epochs, stopping)
+        return [
+            *self._extra_callbacks(n_epochs),
+            *fit_callbacks(
+                samples.target,
+                gradient_clip=self.gradient_clip,
+                schedule=schedule,
+                stopping=stopping,
+                progress=progress,
+            ),
+        ]
+
+    def _course(self, n_epochs: int, n_batches: int) -> Course:
+        return Course(
+            lr=self.lr,
+            n_epochs=n_epochs,
+            n_updates=n_epochs * n_batches,
+            factor=self.lr_factor,
+            step_epochs=self.lr_step_epochs,
+            patience=self.n_iter_no_change,
+            tol=self.tol,
+            options=self.lr_schedule_options or {},
+        )
+
     def _check_parameters(self) -> None:
         """Raise ValueError for parameters that break their rules, all at once."""
-        check_parameters(type(self).__name__, self.get_params(deep=False), self._parameter_rules)
+        name = type(self).__name__
+        check_parameters(name, self.get_params(deep=False), self._parameter_rules)
+        wrong = {
+            "optimizer": wrong_optimizer_options(self.optimizer, self.optimizer_options or {}),
+            "lr_schedule": wrong_schedule_options(self.lr_schedule, self.lr_schedule_options or {}),
+        }
+        for parameter, what in wrong.items():
+            if what:
+                raise ValueError(
+                    f"The '{parameter}_options' parameter of {name} must be options of the "
+                    f"{parameter} {getattr(self, parameter)!r}: {what}. "
+                    f"Got {getattr(self, parameter + '_options')!r} instead."
+                )
 
     def _read_samples(
         self,
@@ -416,7 +452,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         samples.target.fit(numbers, weight * factor)
         sequences, static = samples.inputs.sequences, samples.inputs.static
         statistics = channel_statistics(sequences, training, "Channel")
-        part = self._input_part(sequences, training, statistics, random)
+        part = self._input_part(sequences, training, statistics, random, self.input_dropout)
         static_part = None
         if static is not None:
             of_static = channel_statistics(static, training, "Static column")
@@ -432,7 +468,8 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         net = make_net(
             module,
             samples.target.loss,
-            optimizer=self.optimizer,
+            optimizer=optimizer_class(self.optimizer),
+            options=optimizer_options(self.optimizer, self.momentum, self.optimizer_options or {}),
             device=samples.device,
         )
         net.channels = Channels(  # for augmentations, which later fits may have other ones of
@@ -457,6 +494,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         training: TrainingRows,
         statistics: ChannelStatistics,
         random: torch.Generator,
+        dropout: float = 0.0,
     ) -> MixedInput:
         if not self.standardize:
             statistics = statistics.unscaled()
@@ -469,6 +507,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
                 )
                 for counts in category_counts(values, training)
             ],
+            Dropout(dropout, random),
         )
 
     def _source(
@@ -482,20 +521,19 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         batch_size = auto_batch_size(rows) if self.batch_size == "auto" else self.batch_size
         return samples.source(rows, factor, batch_size, self.max_batch_steps, random, augment)
 
-    def _validation_source(self, X_val: Any, y_val: Any, samples: Samples) -> BatchSource:
+    def _read_validation(self, X_val: Any, y_val: Any, samples: Samples) -> Samples:
         if X_val is None or y_val is None:
             raise ValueError(
                 "X_val and y_val must be passed together. Got only one of them. (Sample weights "
                 "are passed by name: sample_weight=...)"
             )
-        held_out = self._read_samples(
+        return self._read_samples(
             X_val,
             y_val,
             target=samples.target,
             device=samples.device,
             names=("X_val", "y_val"),
         )
-        return self._source(held_out, held_out.rows)
 
     def _take_over(self, net: Any, target: Target, stopping: EarlyStopping | None) -> None:
         self.net_ = net

@@ -59,6 +59,9 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
     recurrent_dropout : float in [0, 1), default=0.2
         Share of recurrent weights zeroed in training, one mask for all steps of a batch [6]_.
         The cell "mingru" has none.
+    input_dropout : float in [0, 1), default=0.0
+        Share of what is read at each step, numbers and learned vectors alike, zeroed in training.
+        One mask holds for all steps of a sequence [5]_.
     embedding_size : int or "auto", default="auto"
         Size of the vector learned for each token; "auto" takes ``1.6 n ** 0.56`` for n tokens, 64
         at most.
@@ -80,13 +83,31 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         zeros. None trains on sequences as they are, of whatever length. Only used in training.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or torch Optimizer class, default="adamw"
         What turns gradients into updates [7]_.
+    momentum : float in [0, 1), default=0.9
+        Share of the last update that the next one goes on with. Only used by "sgd" and "rmsprop".
+    optimizer_options : dict or None, default=None
+        Further options of torch's class, as ``{"betas": (0.9, 0.99)}``.
     weight_decay : float, default=0.01
         How strongly the optimizer draws weights, but not biases, to zero.
-    lr_schedule : {"cosine", "onecycle"} or None, default="cosine"
-        How ``lr`` changes over the updates: a cosine down to zero, first up and then down
-        ("onecycle", [8]_), or not at all.
+    lr_schedule : {"step", "plateau", "cosine", "onecycle"}, torch LRScheduler class or None, \
+            default="cosine"
+        How ``lr`` changes: times ``lr_factor`` every few epochs ("step") or when the validation
+        loss no longer falls ("plateau"); after each update by a cosine down to zero ("cosine") or
+        first up and then down ("onecycle", [8]_); or not at all. A class takes a step an epoch, but
+        ``OneCycleLR`` and ``CyclicLR`` one an update.
+    lr_factor : float in (0, 1), default=0.1
+        What the rate is multiplied by. Only used by "step" and "plateau".
+    lr_step_epochs : int or "auto", default="auto"
+        After how many epochs, for "plateau" after how many without a validation loss lower by
+        ``tol``. "auto" takes a third of ``max_epochs`` for "step", half of ``n_iter_no_change`` for
+        "plateau". Only used by these.
+    lr_schedule_options : dict or None, default=None
+        Further options of torch's class, as ``{"eta_min": 1e-4}``.
     gradient_clip : float or None, default=1.0
         Largest norm of the gradient; a larger one is scaled down [9]_.
+    label_smoothing : float in [0, 1), default=0.0
+        Share of the probability wanted of the right one that is spread evenly over all tokens in
+        training (Szegedy et al. 2016, "Rethinking the Inception architecture").
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the sequences (whole groups, equal sequences together;
         of a single text, windows) unless ``fit`` gets ``X_val``; stop when the loss there no longer
@@ -99,6 +120,13 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
     tol : float, default=1e-4
         By how much a validation loss must be lower to count as better. Only used when
         ``early_stopping=True``.
+    checkpoint_dir : str, Path or None, default=None
+        Where training is stored as it goes on, so that a ``fit`` that was killed is taken up by the
+        same ``fit`` and ends with the weights it would have had, to the bit. One that had ended is
+        not trained again. Each fit, by parameters and data, has a file of its own there: see
+        :ref:`checkpoints`.
+    checkpoint_every : int, default=1
+        Epochs between two checkpoints. Only used with ``checkpoint_dir``.
     callbacks : list of skorch callbacks or None, default=None
         Instances; they are copied. One that stops training, as
         ``skorch.callbacks.EarlyStopping``, does so after all have seen the epoch.
@@ -198,7 +226,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         name: rule
         for name, rule in BaseRecurrent._parameter_rules.items()
         if name not in _NO_PARAMETERS
-    }
+    } | {"label_smoothing": a_number("[0, 1)")}
 
     _sample_rules: ClassVar[dict[str, Rule]] = {
         "n_samples": an_int(1),
@@ -216,6 +244,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         num_layers=1,
         dropout=0.3,
         recurrent_dropout=0.2,
+        input_dropout=0.0,
         embedding_size="auto",
         min_frequency=1,
         lr=0.01,
@@ -224,13 +253,21 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         max_batch_steps=131_072,
         bptt_steps=100,
         optimizer="adamw",
+        momentum=0.9,
+        optimizer_options=None,
         weight_decay=0.01,
         lr_schedule="cosine",
+        lr_factor=0.1,
+        lr_step_epochs="auto",
+        lr_schedule_options=None,
         gradient_clip=1.0,
+        label_smoothing=0.0,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        checkpoint_dir=None,
+        checkpoint_every=1,
         callbacks=None,
         warm_start=False,
         device="auto",
@@ -242,6 +279,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         self.num_layers = num_layers
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
+        self.input_dropout = input_dropout
         self.embedding_size = embedding_size
         self.min_frequency = min_frequency
         self.lr = lr
@@ -250,13 +288,21 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         self.max_batch_steps = max_batch_steps
         self.bptt_steps = bptt_steps
         self.optimizer = optimizer
+        self.momentum = momentum
+        self.optimizer_options = optimizer_options
         self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule
+        self.lr_factor = lr_factor
+        self.lr_step_epochs = lr_step_epochs
+        self.lr_schedule_options = lr_schedule_options
         self.gradient_clip = gradient_clip
+        self.label_smoothing = label_smoothing
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.device = device
@@ -376,11 +422,10 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         distinct = np.unique(hashes[weight > 0])  # texts without weight must not number the others
         return np.searchsorted(distinct, hashes) if len(distinct) > 1 else None
 
-    def _validation_source(self, X_val: Any, y_val: Any, samples: Samples) -> Any:
-        held_out = self._read_samples(
+    def _read_validation(self, X_val: Any, y_val: Any, samples: Samples) -> Samples:
+        return self._read_samples(
             X_val, None, target=samples.target, device=samples.device, names=("X_val", "y_val")
         )
-        return self._source(held_out, held_out.rows)
 
     def _network_extras(self, target: Any, random: torch.Generator) -> dict[str, Any]:
         return {"bidirectional": False, "bptt_steps": None, "static_to": "head"}

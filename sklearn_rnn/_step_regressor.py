@@ -48,6 +48,9 @@ class StepRegressor(BaseStep):
     recurrent_dropout : float in [0, 1), default=0.2
         Share of recurrent weights zeroed in training, one mask for all steps of a batch [4]_.
         The cell "mingru" has none.
+    input_dropout : float in [0, 1), default=0.0
+        Share of what is read at each step, numbers and learned vectors alike, zeroed in training.
+        One mask holds for all steps of a sequence [3]_.
     static_to : {"head", "state", "both"}, default="both"
         Where the columns that stand beside the sequences go: to the head, to the first state, or to
         both. Only used when X has such columns.
@@ -75,11 +78,26 @@ class StepRegressor(BaseStep):
         grows with the length by the outputs alone. None follows gradients through all steps.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or torch Optimizer class, default="adamw"
         What turns gradients into updates [5]_.
+    momentum : float in [0, 1), default=0.9
+        Share of the last update that the next one goes on with. Only used by "sgd" and "rmsprop".
+    optimizer_options : dict or None, default=None
+        Further options of torch's class, as ``{"betas": (0.9, 0.99)}``.
     weight_decay : float, default=0.01
         How strongly the optimizer draws weights, but not biases, to zero.
-    lr_schedule : {"cosine", "onecycle"} or None, default="cosine"
-        How ``lr`` changes over the updates: a cosine down to zero, first up and then down
-        ("onecycle", [6]_), or not at all.
+    lr_schedule : {"step", "plateau", "cosine", "onecycle"}, torch LRScheduler class or None, \
+            default="cosine"
+        How ``lr`` changes: times ``lr_factor`` every few epochs ("step") or when the validation
+        loss no longer falls ("plateau"); after each update by a cosine down to zero ("cosine") or
+        first up and then down ("onecycle", [6]_); or not at all. A class takes a step an epoch, but
+        ``OneCycleLR`` and ``CyclicLR`` one an update.
+    lr_factor : float in (0, 1), default=0.1
+        What the rate is multiplied by. Only used by "step" and "plateau".
+    lr_step_epochs : int or "auto", default="auto"
+        After how many epochs, for "plateau" after how many without a validation loss lower by
+        ``tol``. "auto" takes a third of ``max_epochs`` for "step", half of ``n_iter_no_change`` for
+        "plateau". Only used by these.
+    lr_schedule_options : dict or None, default=None
+        Further options of torch's class, as ``{"eta_min": 1e-4}``.
     gradient_clip : float or None, default=1.0
         Largest norm of the gradient; a larger one is scaled down [7]_.
     early_stopping : bool, default=False
@@ -94,6 +112,13 @@ class StepRegressor(BaseStep):
     tol : float, default=1e-4
         By how much a validation loss must be lower to count as better. Only used when
         ``early_stopping=True``.
+    checkpoint_dir : str, Path or None, default=None
+        Where training is stored as it goes on, so that a ``fit`` that was killed is taken up by the
+        same ``fit`` and ends with the weights it would have had, to the bit. One that had ended is
+        not trained again. Each fit, by parameters and data, has a file of its own there: see
+        :ref:`checkpoints`.
+    checkpoint_every : int, default=1
+        Epochs between two checkpoints. Only used with ``checkpoint_dir``.
     callbacks : list of skorch callbacks or None, default=None
         Instances; they are copied. One that stops training, as
         ``skorch.callbacks.EarlyStopping``, does so after all have seen the epoch.
@@ -179,6 +204,85 @@ class StepRegressor(BaseStep):
     """
 
     _target_kind = StepNumberTarget
+
+    def __init__(
+        self,
+        *,
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=True,
+        output_feedback=False,
+        dropout=0.3,
+        recurrent_dropout=0.2,
+        input_dropout=0.0,
+        static_to="both",
+        embedding_size="auto",
+        min_frequency=1,
+        standardize=True,
+        lr=0.01,
+        max_epochs=100,
+        batch_size="auto",
+        max_batch_steps=131_072,
+        bptt_steps=None,
+        optimizer="adamw",
+        momentum=0.9,
+        optimizer_options=None,
+        weight_decay=0.01,
+        lr_schedule="cosine",
+        lr_factor=0.1,
+        lr_step_epochs="auto",
+        lr_schedule_options=None,
+        gradient_clip=1.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        checkpoint_dir=None,
+        checkpoint_every=1,
+        callbacks=None,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.output_feedback = output_feedback
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.input_dropout = input_dropout
+        self.static_to = static_to
+        self.embedding_size = embedding_size
+        self.min_frequency = min_frequency
+        self.standardize = standardize
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.max_batch_steps = max_batch_steps
+        self.bptt_steps = bptt_steps
+        self.optimizer = optimizer
+        self.momentum = momentum
+        self.optimizer_options = optimizer_options
+        self.weight_decay = weight_decay
+        self.lr_schedule = lr_schedule
+        self.lr_factor = lr_factor
+        self.lr_step_epochs = lr_step_epochs
+        self.lr_schedule_options = lr_schedule_options
+        self.gradient_clip = gradient_clip
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
 
     def _feedback(self, target: StepNumberTarget, random: torch.Generator) -> NumberFeedback:
         return NumberFeedback(target.n_outputs, False, random)

@@ -10,6 +10,7 @@ the fitted model.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -35,18 +36,32 @@ class TrainingRows:
         How often it stands in an epoch.
     x_group : ndarray of shape (n_unique,), int64
         Equal for rows with equal sequences, whatever their y.
+    hashes : ndarray of shape (n_unique,), uint64
+        Of all that a row holds.
     """
 
     rows: np.ndarray
     weight: np.ndarray
     copies: np.ndarray
     x_group: np.ndarray
+    hashes: np.ndarray
 
     def take(self, chosen: np.ndarray) -> TrainingRows:
         """Return the chosen ones (a mask or places), in the same order."""
         return TrainingRows(
-            self.rows[chosen], self.weight[chosen], self.copies[chosen], self.x_group[chosen]
+            self.rows[chosen],
+            self.weight[chosen],
+            self.copies[chosen],
+            self.x_group[chosen],
+            self.hashes[chosen],
         )
+
+    def fingerprint(self) -> str:
+        """Return a hash of all rows and their weights, whatever order they were passed in."""
+        digest = hashlib.sha256()
+        for array in (self.hashes, self.weight, self.copies):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
 
 def canonical_rows(
@@ -92,12 +107,12 @@ def canonical_rows(
     row_hash = _mix(x_hash ^ target_hash[kept])
     if group is not None:
         row_hash = _mix(row_hash ^ _hash_columns(group)[kept])
-    _, first, inverse = np.unique(row_hash, return_index=True, return_inverse=True)
+    hashes, first, inverse = np.unique(row_hash, return_index=True, return_inverse=True)
     total = np.bincount(inverse, weights=weight[kept])
     total *= min(1.0, _MAX_MEAN_COPIES / total.mean())
     copies = np.maximum(np.rint(total), 1).astype(np.int64)
     _, x_group = np.unique(x_hash[first], return_inverse=True)
-    return TrainingRows(kept[first], total, copies, x_group)
+    return TrainingRows(kept[first], total, copies, x_group, hashes)
 
 
 def hash_sequences(sequences: Ragged) -> np.ndarray:

@@ -8,6 +8,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from sklearn_rnn.nn.dropout import Dropout
+
 UNKNOWN_SHARE = 0.25
 """A category met n times is taken for unknown in a share of 0.25 / (n + 0.25) of its training steps
 (Kiperwasser and Goldberg 2016), so that "unknown" is trained too."""
@@ -108,18 +110,26 @@ class MixedInput(nn.Module):
     ----------
     numeric : NumericInput
     categorical : sequence of CategoricalInput, one a categorical channel
+    dropout : Dropout, optional
+        On all of it.
     """
 
-    def __init__(self, numeric: NumericInput, categorical: Sequence[CategoricalInput] = ()) -> None:
+    def __init__(
+        self,
+        numeric: NumericInput,
+        categorical: Sequence[CategoricalInput] = (),
+        dropout: Dropout | None = None,
+    ) -> None:
         super().__init__()
         self.numeric = numeric
         self.categorical = nn.ModuleList(categorical)
+        self.dropout = dropout
         self.output_size = numeric.output_size + sum(part.output_size for part in categorical)
 
     def forward(self, values: Tensor, codes: Tensor | None = None) -> Tensor:
         """Return a Tensor of shape (..., output_size)."""
-        numbers = self.numeric(values)
-        if codes is None:
-            return numbers
-        vectors = [part(codes[..., i]) for i, part in enumerate(self.categorical)]
-        return torch.cat([numbers, *vectors], dim=-1)
+        x = self.numeric(values)
+        if codes is not None:
+            vectors = [part(codes[..., i]) for i, part in enumerate(self.categorical)]
+            x = torch.cat([x, *vectors], dim=-1)
+        return x if self.dropout is None else self.dropout(x)

@@ -71,6 +71,8 @@ class LanguageNetwork(ManyToMany):
     """
 
     head: LinearHead
+    label_smoothing = 0.0
+    """While training, share of the probability wanted that is spread evenly over all tokens."""
 
     def forward(  # type: ignore[override]  # there are codes always, and no other inputs
         self, values: Tensor, lengths: Tensor, codes: Tensor, targets: Tensor
@@ -126,11 +128,15 @@ class LanguageNetwork(ManyToMany):
 
     def _log_likelihood(self, read: Tensor, targets: Tensor) -> Tensor:
         """Return that of targets of shape (time, batch), of features (time, batch, units)."""
+        smoothing = self.label_smoothing if self.training else 0.0
 
         def of_part(read: Tensor, targets: Tensor) -> Tensor:
-            outputs = self.head(read).flatten(0, 1)
             loss = functional.cross_entropy(
-                outputs, targets.flatten(), ignore_index=-1, reduction="none"
+                self.head(read).flatten(0, 1),
+                targets.flatten(),
+                ignore_index=-1,
+                reduction="none",
+                label_smoothing=smoothing,
             )
             return -loss.view(targets.shape)
 

@@ -114,6 +114,24 @@ class EarlyStopping(Callback):
         self._epochs_without = 0
         self._best_weights: dict[str, torch.Tensor] = {}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a fit that is taken up again must know."""
+        return {
+            "best_loss": self._best_loss,
+            "reference_loss": self._reference_loss,
+            "epochs_without": self._epochs_without,
+            "best_epoch": self.best_epoch_,
+            "best_weights": self._best_weights,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._best_loss = state["best_loss"]
+        self._reference_loss = state["reference_loss"]
+        self._epochs_without = state["epochs_without"]
+        self.best_epoch_ = state["best_epoch"]
+        self._best_weights = state["best_weights"]
+
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Keep the weights if they are the best so far; count the epoch if not."""
         loss = net.history[-1, "valid_loss"]
@@ -154,6 +172,14 @@ class TeacherForcing(Callback):
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Start counting."""
         self._epoch = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a fit that is taken up again must know."""
+        return {"epoch": self._epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._epoch = state["epoch"]
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Set the share of this epoch."""

@@ -7,12 +7,32 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class CrossEntropy(nn.Module):
+class OfClasses(nn.Module):
+    """A cross-entropy that can be smoothed while training, not while it measures.
+
+    Attributes
+    ----------
+    label_smoothing : float
+        Share of the probability wanted that is spread evenly over all classes (Szegedy et al. 2016,
+        "Rethinking the Inception architecture for computer vision").
+    """
+
+    label_smoothing = 0.0
+
+    def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return that of logits (n, n_classes) and classes (n,), 0 where the class is -1."""
+        smoothing = self.label_smoothing if self.training else 0.0
+        return functional.cross_entropy(
+            logits, target, ignore_index=-1, reduction="none", label_smoothing=smoothing
+        )
+
+
+class CrossEntropy(OfClasses):
     """Cross-entropy of logits (batch, n_classes) and class indices (batch,)."""
 
     def forward(self, outputs: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each sample, shape (batch,)."""
-        return functional.cross_entropy(outputs, target, reduction="none")
+        return self.cross_entropy(outputs, target)
 
 
 class SquaredError(nn.Module):
@@ -23,7 +43,7 @@ class SquaredError(nn.Module):
         return functional.mse_loss(outputs, target, reduction="none").mean(dim=1)
 
 
-class StepCrossEntropy(nn.Module):
+class StepCrossEntropy(OfClasses):
     """Weighted cross-entropy of the steps of a sequence, added up.
 
     Parameters
@@ -35,9 +55,7 @@ class StepCrossEntropy(nn.Module):
     def forward(self, outputs: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
         """Return the loss of each sample, shape (batch,)."""
         labels, weight = target
-        loss = functional.cross_entropy(
-            outputs.flatten(0, 1), labels.flatten(), ignore_index=-1, reduction="none"
-        )
+        loss = self.cross_entropy(outputs.flatten(0, 1), labels.flatten())
         return (loss.view_as(weight) * weight).sum(dim=1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sklearn_rnn.training.batches import BatchSource, Parts
+from sklearn_rnn.training.checkpoint import Checkpoint
 from sklearn_rnn.training.losses import LOSSES, loss_of_prefixes
 from sklearn_rnn.training.memory import freed_memory_kept
 from sklearn_rnn.training.progress import ProgressBar
-from sklearn_rnn.training.schedules import OPTIMIZERS, optimizer_options
 
 
 class StopTraining(Exception):
@@ -123,11 +123,11 @@ def make_net(
     module: nn.Module,
     loss: str,
     *,
-    optimizer: str | type[Optimizer],
+    optimizer: type[Optimizer],
+    options: Mapping[str, Any],
     device: torch.device,
 ) -> RecurrentNet:
     """Return an initialized net around a module; weight decay will spare the biases."""
-    optimizer = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     net = RecurrentNet(
         module,
         criterion=LOSSES[loss],
@@ -136,7 +136,7 @@ def make_net(
         train_split=None,
         device=str(device),
         verbose=0,
-        **{f"optimizer__{k}": v for k, v in optimizer_options(optimizer).items()},
+        **{f"optimizer__{k}": v for k, v in options.items()},
     )
     net.initialize()
     net.module = type(module)  # or a pickle would hold the network twice
@@ -150,19 +150,25 @@ def train(
     n_epochs: int,
     own_callbacks: list[Callback],
     user_callbacks: list[Callback],
+    checkpoint: Checkpoint | None,
     *,
     lr: float,
     weight_decay: float,
     step_loss: float,
+    label_smoothing: float,
 ) -> None:
-    """Train an initialized net in place, on from where it stands.
+    """Train an initialized net in place, on from where it stands or from its checkpoint.
 
     Unlike ``net.fit`` this lets Ctrl-C through: the caller decides what remains of the attempt.
     """
-    net.callbacks = [*own_callbacks, *user_callbacks]
+    last = [] if checkpoint is None else [checkpoint]  # stores what the others have made of it
+    net.callbacks = [*own_callbacks, *user_callbacks, *last]
     net.initialize_callbacks()
     net.stop_requested = False
     net.step_loss = step_loss
+    for part in (net.criterion_, net.module_):  # the loss of a language model is in its module
+        if hasattr(part, "label_smoothing"):
+            part.label_smoothing = label_smoothing
     net.lr = lr
     for group in net.optimizer_.param_groups:  # a schedule may have lowered it before
         group["lr"] = lr
@@ -170,9 +176,11 @@ def train(
     if "weight_decay" in net.optimizer_.defaults:
         net.optimizer_.param_groups[-1]["weight_decay"] = weight_decay  # all but the biases
     try:
+        n_before = len(net.history)
         net.notify("on_train_begin", X=training, y=validation)
+        n_left = 0 if net.stop_requested else n_epochs - (len(net.history) - n_before)
         with suppress(StopTraining), freed_memory_kept():
-            net.fit_loop(training, validation, epochs=n_epochs)
+            net.fit_loop(training, validation, epochs=n_left)
         net.notify("on_train_end", X=training, y=validation)
     finally:
         for callback in own_callbacks:

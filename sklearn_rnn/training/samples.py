@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,12 @@ class Samples:
         strata = self.target.strata(self.entries_of(self.rows)[0])
         held_out = holdout(fraction, seed, group, strata)
         return self.rows.take(~held_out), self.rows.take(held_out)
+
+    def fingerprint(self) -> str:
+        """Return a hash of what is trained on, whatever its order."""
+        group = None if self.group is None else self.group[self.rows.rows]
+        grouping = "" if group is None else hashlib.sha256(group.astype(np.int64)).hexdigest()
+        return self.rows.fingerprint() + grouping
 
     def entries_of(self, rows: TrainingRows) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers of these rows, or of all their entries, and the weight of each."""

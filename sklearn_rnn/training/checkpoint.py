@@ -1,0 +1,193 @@
+"""Checkpoints: a fit that was killed goes on from its last whole epoch.
+
+One file a fit in safetensors' format: tensors, and one JSON text beside them. It is named by what
+the fit is made of, parameters and data, so that several fits can share a directory and each finds
+its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from skorch.callbacks import Callback
+from torch import Tensor
+
+from sklearn_rnn.training.state import (
+    put_tensors_in,
+    restore_training,
+    take_tensors_out,
+    training_state,
+)
+
+FORMAT = 1
+_SUFFIX = ".safetensors"
+_logger = logging.getLogger("sklearn_rnn")
+
+
+class Checkpoint(Callback):
+    """Store a training every few epochs, and at its start go on from what is stored.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Made if it is not there.
+    fit : mapping
+        What decides the result of this fit, as JSON has it: name and version of the estimator,
+        parameters, hashes of the data.
+    seeds : list of int
+        Of this fit.
+    every : int
+        Epochs between two checkpoints; the last epoch has one in any case.
+    n_epochs : int
+        Of this fit.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    seeds : list of int
+        Those that the stored training was begun with, else those that were passed.
+
+    Raises
+    ------
+    ValueError
+        If the file is not what this fit has stored.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        fit: Mapping[str, Any],
+        seeds: list[int],
+        every: int,
+        n_epochs: int,
+    ) -> None:
+        self.fit = dict(fit)
+        self.every = every
+        self.n_epochs = n_epochs
+        name = hashlib.sha256(_as_json(self.fit).encode()).hexdigest()[:16]
+        self.path = Path(directory) / f"{fit['estimator']}-{name}{_SUFFIX}"
+        _make_directory(self.path.parent)
+        self._stored = self._read() if self.path.exists() else None
+        self.seeds = seeds if self._stored is None else self._stored["seeds"]
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Go on from what is stored, if there is anything."""
+        self._n_before = len(net.history)
+        self._callbacks = {
+            name: callback for name, callback in net.callbacks_ if hasattr(callback, "state_dict")
+        }
+        if self._stored is None:
+            _logger.info("No checkpoint of this fit in %s: it starts anew.", self.path.parent)
+            return
+        try:
+            n_epochs = restore_training(net, self._callbacks, self._stored["training"])
+        except Exception as error:  # of torch or of a callback: whatever does not fit
+            raise ValueError(self._refusal("what it holds does not fit this network")) from error
+        self._stored = None
+        _logger.info("Went on from epoch %d, stored in %s.", n_epochs, self.path)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Store the training when it is time to."""
+        n_done = len(net.history) - self._n_before
+        if n_done % self.every == 0 or n_done == self.n_epochs or net.stop_requested:
+            self._write(net)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Let go of what is stored; the file stays."""
+        self._callbacks = {}
+
+    # -- the file ---------------------------------------------------------------------------------
+
+    def _write(self, net: Any) -> None:
+        """Replace the file in one step, so that it is whole whenever the process dies."""
+        content = {"seeds": self.seeds, "training": training_state(net, self._callbacks)}
+        try:
+            tree, tensors = take_tensors_out(content)
+        except TypeError as error:
+            raise ValueError(
+                f"checkpoint_dir can't store this training: {error}. A schedule or callback whose "
+                "state is made of numbers, texts, tensors and lists or dicts of them can be stored."
+            ) from error
+        content_json = _as_json(tree)
+        header = {
+            "format": str(FORMAT),
+            "fit": _as_json(self.fit),
+            "content": content_json,
+            "sha256": _digest(content_json, tensors),
+        }
+        with tempfile.NamedTemporaryFile(
+            dir=self.path.parent, prefix=self.path.stem, suffix=".part", delete=False
+        ) as file:
+            try:
+                file.write(save(tensors, metadata=header))
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, self.path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                header = file.metadata() or {}
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # no dict
+        except SafetensorError as error:
+            raise ValueError(self._refusal(f"it is damaged or half-written ({error})")) from error
+        if header.get("format") != str(FORMAT):
+            raise ValueError(self._refusal("it is no checkpoint, or one of another version"))
+        if header["sha256"] != _digest(header["content"], tensors):
+            raise ValueError(self._refusal("it is damaged: its checksum is wrong"))
+        stored = json.loads(header["fit"])
+        if stored != self.fit:
+            raise ValueError(self._refusal(f"it is of another fit: {_differs(stored, self.fit)}"))
+        return put_tensors_in(json.loads(header["content"]), tensors)
+
+    def _refusal(self, reason: str) -> str:
+        return (
+            f"Can't go on from {self.path}: {reason}. Delete the file to train anew, or pass "
+            "another checkpoint_dir."
+        )
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"checkpoint_dir must be a directory that can be made and written to. Got "
+            f"{str(directory)!r}: {error}."
+        ) from error
+
+
+def _as_json(tree: Any) -> str:
+    return json.dumps(tree, sort_keys=True)
+
+
+def _digest(content: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(content.encode())
+    for key in sorted(tensors):
+        digest.update(key.encode())
+        digest.update(tensors[key].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _differs(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Name what two fits differ in."""
+    old, new = _flat(stored), _flat(asked)
+    names = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    return ", ".join(f"{n} was {old.get(n)!r}, now {new.get(n)!r}" for n in names)
+
+
+def _flat(fit: Mapping[str, Any]) -> dict[str, Any]:
+    return {**fit, **fit["parameters"], "parameters": None}
