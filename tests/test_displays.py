@@ -26,9 +26,11 @@ from sklearn_rnn import inspection as displays
 from sklearn_rnn.inspection import (
     AttentionDisplay,
     ForecastDisplay,
+    GradientFlowDisplay,
     HistoryDisplay,
     StepImportanceDisplay,
     StepProbabilityDisplay,
+    gradient_flow,
 )
 from sklearn_rnn.inspection._displays._drawing import MAX_PANELS, PALETTE
 from tests.display_helpers import SMALL, STEP_Y, X, Y, assert_line_is, draw, legend_of
@@ -247,3 +249,72 @@ def test_history_errors_say_what_to_do(classifier):
     with pytest.raises(ValueError, match=r"losses above 0. The lowest is -0.25.*log_scale=False"):
         HistoryDisplay([below]).plot(log_scale=True)
     assert plt.get_fignums() == []
+
+
+# -- gradient flow --------------------------------------------------------------------------------
+
+
+def test_gradient_flow_lines_are_the_norms_relative_to_lag_0(classifier):
+    display = GradientFlowDisplay.from_estimator(classifier, X, Y)
+    flow = gradient_flow(classifier, X, Y)
+    assert legend_of(display) == flow.labels == ["layer 1, forward"]
+    (line,), (dot,), norms = display.lines_, display.dots_, flow.norms[0]
+    assert_line_is(line, flow.lags, norms / norms[0])
+    lag = flow.typical_lag
+    assert_line_is(dot, lag, norms[lag] / norms[0])
+    assert display.ax_.get_yscale() == "log"
+    heights = [li.get_ydata()[0] for li in display.ax_.get_lines() if li.get_color() == "0.8"]
+    assert heights == [0.01, 1, 10]
+    assert display.ax_.get_title(loc="left").replace("\n", " ") == flow.verdict
+    draw(display)
+
+
+def test_gradient_flow_of_several_layers_dashes_what_reads_from_the_end():
+    model = RNNClassifier(num_layers=2, **SMALL)
+    display = GradientFlowDisplay.from_estimator(model, X, Y, relative=False)
+    norms = gradient_flow(model, X, Y).norms
+    assert [line.get_linestyle() for line in display.lines_] == ["-", "--", "-", "--"]
+    for line, of_series in zip(display.lines_, norms, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), of_series)
+    assert len({line.get_color() for line in display.lines_}) == 4
+    assert display.ax_.get_ylabel() == "norm of the gradient"
+
+
+def test_gradient_flow_beside_another_has_other_colours_and_no_verdict(classifier):
+    first = GradientFlowDisplay.from_estimator(classifier, X, Y, name="gru")
+    other = RNNClassifier(cell="rnn", bidirectional=False, **SMALL)
+    second = GradientFlowDisplay.from_estimator(other, X, Y, name="rnn", ax=first.ax_)
+    assert second.ax_ is first.ax_
+    assert legend_of(second) == ["gru, layer 1, forward", "rnn, layer 1, forward"]
+    assert first.lines_[0].get_color() != second.lines_[0].get_color()
+    assert second.ax_.get_title(loc="left") == ""
+
+
+def test_gradient_flow_takes_fitted_pipelines():
+    pipeline = make_pipeline(FunctionTransformer(), RNNClassifier(**SMALL))
+    with pytest.raises(NotFittedError, match=r"Pipeline"):
+        GradientFlowDisplay.from_estimator(pipeline, X, Y)
+    display = GradientFlowDisplay.from_estimator(pipeline.fit(X, Y), X, Y)
+    direct = GradientFlowDisplay.from_estimator(pipeline[-1], X, Y)
+    np.testing.assert_array_equal(display.lines_[0].get_ydata(), direct.lines_[0].get_ydata())
+
+
+def test_gradient_flow_leaves_out_norms_of_zero():
+    display = GradientFlowDisplay([0, 1, 2], [[2.0, 0.0, 1.0], [0.0, 1.0, 1.0]], ["a", "b"]).plot()
+    assert_line_is(display.lines_[0], [0, 1, 2], [1, np.nan, 0.5])
+    assert np.isnan(display.lines_[1].get_ydata()).all()  # nothing to be relative to
+    draw(display)
+
+
+def test_gradient_flow_errors_say_what_is_wrong(classifier):
+    with pytest.raises(ValueError, match=r"'norms' parameter.*shape \(1, 2\).*Got \(1, 3\)"):
+        GradientFlowDisplay([0, 1], [[1.0, 2.0, 3.0]], ["a"]).plot()
+    with pytest.raises(ValueError, match=r"'norms' parameter.*number above 0"):
+        GradientFlowDisplay([0, 1], [[0.0, 0.0]], ["a"]).plot()
+    with pytest.raises(TypeError, match=r"must be an estimator of sklearn_rnn"):
+        GradientFlowDisplay.from_estimator(LinearRegression(), X, Y)
+    with pytest.raises(ValueError, match=r"'n_sequences' parameter of gradient_flow"):
+        GradientFlowDisplay.from_estimator(classifier, X, Y, n_sequences=0)
+    _, axes = plt.subplots(1, 2)
+    with pytest.raises(ValueError, match=r"'ax' parameter of GradientFlowDisplay.*Got 2"):
+        GradientFlowDisplay.from_estimator(classifier, X, Y, ax=axes)

@@ -1,15 +1,20 @@
-"""What a network learned, how it went, and what it looks at."""
+"""Looking into data, networks and predictions: is something wrong, and where is it from."""
 
 from sklearn_rnn.inspection._displays._attention import AttentionDisplay
 from sklearn_rnn.inspection._displays._forecast import ForecastDisplay
+from sklearn_rnn.inspection._displays._gradient_flow import GradientFlowDisplay
 from sklearn_rnn.inspection._displays._history import HistoryDisplay
 from sklearn_rnn.inspection._displays._step_importance import StepImportanceDisplay
 from sklearn_rnn.inspection._displays._step_probability import StepProbabilityDisplay
+from sklearn_rnn.inspection._gradient_flow import GradientFlow, gradient_flow
 
 __all__ = [
     "AttentionDisplay",
     "ForecastDisplay",
+    "GradientFlow",
+    "GradientFlowDisplay",
     "HistoryDisplay",
     "StepImportanceDisplay",
     "StepProbabilityDisplay",
+    "gradient_flow",
 ]
