@@ -175,7 +175,7 @@ class GradientFlowDisplay:
             norms = np.divide(norms, start, out=np.full_like(norms, np.nan), where=start > 0)
         shown = np.where(norms > 0, norms, np.nan)
         if relative and is_first:
-            _draw_bounds(on)
+            _draw_bounds(on, at_end=bool(np.nanmin(shown, initial=1) < VANISHED / 10))
         self.lines_: list[Any] = []
         self.dots_: list[Any] = []
         for i, color in enumerate(free_colors(on, len(norms))):
@@ -218,8 +218,8 @@ class GradientFlowDisplay:
             )
 
 
-def _draw_bounds(ax: Any) -> None:
-    """Mark what counts as vanished and exploded; lines begin at 1, so texts are clear of them."""
+def _draw_bounds(ax: Any, *, at_end: bool) -> None:
+    """Mark what counts as vanished and exploded; texts stand where lines are far from there."""
     ends = (
         (VANISHED, "vanished below", "top"),
         (1.0, "", "top"),
@@ -228,11 +228,12 @@ def _draw_bounds(ax: Any) -> None:
     for height, text, side in ends:
         ax.axhline(height, color="0.8", linewidth=0.8, zorder=1, label="_")
         ax.text(
-            0.01,
+            0.99 if at_end else 0.01,
             height,
             text,
             transform=ax.get_yaxis_transform(),
             fontsize="x-small",
             color="0.4",
             va=side,
+            ha="right" if at_end else "left",
         )

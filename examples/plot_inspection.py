@@ -1,0 +1,122 @@
+"""
+======================
+Looking into a network
+======================
+
+A score tells how good a network is, not what to do about it. Pictures of how training went, how far
+back it reaches, when the network makes up its mind and what it goes by tell more. As in scikit-learn
+each has a class, and one call of its ``from_estimator`` draws it.
+"""
+
+# %%
+# Who is speaking?
+# ----------------
+# Utterances of nine speakers, 7 to 29 steps of 12 channels each. Three settings, two seeds of each;
+# a fifth of the training utterances is held out.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sklearn_rnn import RNNClassifier, RNNRegressor
+from sklearn_rnn.datasets import load_japanese_vowels, load_rated_tweets
+from sklearn_rnn.inspection import (
+    AttentionDisplay,
+    GradientFlowDisplay,
+    HistoryDisplay,
+    StepProbabilityDisplay,
+    gradient_flow,
+)
+
+X_train, y_train = load_japanese_vowels(split="train", return_X_y=True)
+X_test, y_test = load_japanese_vowels(split="test", return_X_y=True)
+
+fits, names = [], []
+for cell in ("rnn", "gru", "lstm"):
+    for seed in (0, 1):
+        model = RNNClassifier(
+            cell=cell,
+            early_stopping=True,
+            validation_fraction=0.2,
+            max_epochs=60,
+            random_state=seed,
+        )
+        fits.append(model.fit(X_train, y_train))
+        names.append(cell)
+        print(f"{cell:4} seed {seed}: test accuracy {model.score(X_test, y_test):.3f}")
+
+# %%
+# How training went
+# -----------------
+# Fits of one name share a colour. Where a full line, the held-out loss, turns up while the dashed
+# one still falls, the network begins to learn its training utterances by heart; the dots mark the
+# epochs whose weights were kept.
+
+HistoryDisplay.from_estimators(fits, names=names, log_scale=True)
+plt.show()
+
+# %%
+# How far back training reaches
+# -----------------------------
+# What happened many steps before the answer is learned by the gradient that is left there. In
+# utterances of at most 29 steps none of the cells need worry. In sequences ten times as long, here
+# made of utterances joined end to end, a vanilla RNN and a GRU that have not been trained yet have
+# nothing left, and the LSTM little.
+
+rng = np.random.default_rng(0)
+joined = [np.concatenate([X_train[i] for i in rng.choice(270, 12)]) for _ in range(60)]
+first_speaker = rng.choice(y_train, 60)
+
+fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+for cell in ("rnn", "gru", "lstm"):
+    model = RNNClassifier(cell=cell, bidirectional=False, random_state=0)
+    print(f"{cell:4} utterances: {gradient_flow(model, X_train, y_train).verdict}")
+    GradientFlowDisplay.from_estimator(model, joined, first_speaker, name=cell, ax=ax)
+plt.show()
+
+# %%
+# When it makes up its mind
+# -------------------------
+# ``predict_proba_steps`` tells what the network would say after each step. The strip below the areas
+# has the colour of the right speaker. Trained for the end alone, the network may be sure of the wrong
+# speaker before; with ``step_loss`` it also learns to be right early on. These are the four test
+# utterances about which the first network errs for longest and is right at the end.
+
+settings = {"bidirectional": False, "max_epochs": 50, "random_state": 0}
+at_end = RNNClassifier(**settings).fit(X_train, y_train)
+early = RNNClassifier(step_loss=0.3, **settings).fit(X_train, y_train)
+
+said = [at_end.classes_[p.argmax(axis=1)] for p in at_end.predict_proba_steps(X_test)]
+until = [
+    np.mean(of_row != y) if of_row[-1] == y else 0 for of_row, y in zip(said, y_test, strict=True)
+]
+rows = np.argsort(until)[:-5:-1]
+fig, axes = plt.subplots(2, 4, figsize=(12, 5), layout="constrained")
+for model, of_model in ((at_end, axes[0]), (early, axes[1])):
+    StepProbabilityDisplay.from_estimator(
+        model, X_test, y_test, rows=rows, kind="area", ax=of_model
+    )
+axes[0, 0].set_ylabel("trained for the end")
+axes[1, 0].set_ylabel("and for each step")
+axes[0, -1].get_legend().remove()  # the same as below
+plt.show()
+
+# %%
+# What it looks at
+# ----------------
+# With ``pooling="attention"`` the answer rests on a weighted mean over the steps, and the weights can
+# be seen. A network that tells how positive people found short texts has come to look for words of
+# praise and blame, of which nobody told it. (In an encoder/decoder each entry of the answer looks at
+# other steps; :ref:`sphx_glr_auto_examples_plot_phonemes.py` shows which letters make which phone.)
+
+texts, ratings = load_rated_tweets(return_X_y=True)
+words = [text.split() for text in texts]
+reader = RNNRegressor(pooling="attention", min_frequency=2, max_epochs=8, random_state=0)
+reader.fit(words[500:], ratings[500:])
+
+some = [i for i in range(500) if 8 <= len(words[i]) <= 20][:6]
+rated = [
+    f"predicted {p:.1f}, people {r:.1f}"
+    for p, r in zip(reader.predict([words[i] for i in some]), ratings[some], strict=True)
+]
+AttentionDisplay.from_estimator(reader, words, rows=some, names=rated)
+plt.show()
