@@ -3,9 +3,9 @@
 Looking into a network
 ======================
 
-A score tells how good a network is, not what to do about it. Pictures of how training went, how far
-back it reaches, when the network makes up its mind and what it goes by tell more. As in scikit-learn
-each has a class, and one call of its ``from_estimator`` draws it.
+A score tells how good a network is, not what to do about it. Pictures of how training went, how
+far back it reaches, when the network makes up its mind and what it goes by tell more. As in
+scikit-learn each has a class, and one call of its ``from_estimator`` draws it.
 """
 
 # %%
@@ -23,6 +23,7 @@ from sklearn_rnn.inspection import (
     AttentionDisplay,
     GradientFlowDisplay,
     HistoryDisplay,
+    StepImportanceDisplay,
     StepProbabilityDisplay,
     gradient_flow,
 )
@@ -76,10 +77,10 @@ plt.show()
 # %%
 # When it makes up its mind
 # -------------------------
-# ``predict_proba_steps`` tells what the network would say after each step. The strip below the areas
-# has the colour of the right speaker. Trained for the end alone, the network may be sure of the wrong
-# speaker before; with ``step_loss`` it also learns to be right early on. These are the four test
-# utterances about which the first network errs for longest and is right at the end.
+# ``predict_proba_steps`` tells what the network would say after each step. The strip below the
+# areas has the colour of the right speaker. Trained for the end alone, the network may be sure of
+# the wrong speaker before; with ``step_loss`` it also learns to be right early on. These are the
+# four test utterances about which the first network errs for longest and is right at the end.
 
 settings = {"bidirectional": False, "max_epochs": 50, "random_state": 0}
 at_end = RNNClassifier(**settings).fit(X_train, y_train)
@@ -90,10 +91,11 @@ until = [
     np.mean(of_row != y) if of_row[-1] == y else 0 for of_row, y in zip(said, y_test, strict=True)
 ]
 rows = np.argsort(until)[:-5:-1]
+named = np.unique(np.concatenate([said[i] for i in rows]))
 fig, axes = plt.subplots(2, 4, figsize=(12, 5), layout="constrained")
 for model, of_model in ((at_end, axes[0]), (early, axes[1])):
     StepProbabilityDisplay.from_estimator(
-        model, X_test, y_test, rows=rows, kind="area", ax=of_model
+        model, X_test, y_test, rows=rows, kind="area", classes=named, ax=of_model
     )
 axes[0, 0].set_ylabel("trained for the end")
 axes[1, 0].set_ylabel("and for each step")
@@ -101,12 +103,17 @@ axes[0, -1].get_legend().remove()  # the same as below
 plt.show()
 
 # %%
-# What it looks at
-# ----------------
-# With ``pooling="attention"`` the answer rests on a weighted mean over the steps, and the weights can
-# be seen. A network that tells how positive people found short texts has come to look for words of
-# praise and blame, of which nobody told it. (In an encoder/decoder each entry of the answer looks at
-# other steps; :ref:`sphx_glr_auto_examples_plot_phonemes.py` shows which letters make which phone.)
+# What it goes by
+# ---------------
+# ``step_importance`` tells how much each number adds to the log-odds of what the network says (or
+# takes away, in blue): here which of the 12 channels speak for a speaker, and when.
+
+StepImportanceDisplay.from_estimator(fits[2], X_test, rows=[0, 50, 100, 150], n_steps=200)
+plt.show()
+
+# %%
+# Of texts it is the words that are coloured. A network that was never told which words are kind
+# learns it from how positive people found short texts.
 
 texts, ratings = load_rated_tweets(return_X_y=True)
 words = [text.split() for text in texts]
@@ -114,9 +121,20 @@ reader = RNNRegressor(pooling="attention", min_frequency=2, max_epochs=8, random
 reader.fit(words[500:], ratings[500:])
 
 some = [i for i in range(500) if 8 <= len(words[i]) <= 20][:6]
-rated = [
-    f"predicted {p:.1f}, people {r:.1f}"
-    for p, r in zip(reader.predict([words[i] for i in some]), ratings[some], strict=True)
+predicted = reader.predict([words[i] for i in some])
+names = [
+    f"predicted {p:.1f}, people said {r:.1f}" for p, r in zip(predicted, ratings[some], strict=True)
 ]
-AttentionDisplay.from_estimator(reader, words, rows=some, names=rated)
+StepImportanceDisplay.from_estimator(reader, words, rows=some, names=names)
+plt.show()
+
+# %%
+# What it looks at
+# ----------------
+# With ``pooling="attention"`` the answer rests on a weighted mean over the steps, whose weights can
+# be seen too. They tell where the network looks, not whether what it finds there is good or bad.
+# In an encoder/decoder each entry of the answer looks elsewhere:
+# :ref:`sphx_glr_auto_examples_plot_phonemes.py` shows which letters make which phone.
+
+AttentionDisplay.from_estimator(reader, words, rows=some, names=names)
 plt.show()

@@ -4,14 +4,21 @@ from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from matplotlib.colors import to_hex, to_rgba
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_rnn import RNNClassifier, RNNLanguageModel, StepClassifier
-from sklearn_rnn.inspection import StepImportanceDisplay, StepProbabilityDisplay
+from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, StepClassifier
+from sklearn_rnn.inspection import (
+    StepImportanceDisplay,
+    StepProbabilityDisplay,
+    step_importance,
+)
 from sklearn_rnn.inspection._displays._drawing import GREY, PALETTE
 from tests.display_helpers import SMALL, STEP_Y, X, Y, assert_line_is, draw, legend_of
 
@@ -228,6 +235,73 @@ def test_step_importance_colours_tokens_by_the_sum_of_channels():
     assert display.axes_[0].texts[0].get_color() == "white"
     assert display.axes_[1].texts[0].get_color() == "black"
     draw(display)
+
+
+def test_step_importance_of_an_estimator_is_what_the_function_returns(classifier):
+    display = StepImportanceDisplay.from_estimator(classifier, X, rows=[3, 8])
+    shown = [X[3], X[8]]
+    expected, labels = step_importance(classifier, shown), classifier.predict(shown)
+    for image, of_row in zip(display.images_, expected, strict=True):
+        np.testing.assert_array_equal(image.get_array(), of_row.T)
+    assert [ax.get_title() for ax in display.axes_] == [
+        f"row 3: {labels[0]}",
+        f"row 8: {labels[1]}",
+    ]
+    assert [t.get_text() for t in display.ax_.get_yticklabels()] == ["channel 0", "channel 1"]
+    assert display.figure_.axes[-1].get_ylabel() == "importance, log-odds"
+    display = StepImportanceDisplay.from_estimator(classifier, X, rows=3, output="top", n_steps=20)
+    expected = step_importance(classifier, [X[3]], output="top", n_steps=20)
+    np.testing.assert_array_equal(display.images_[0].get_array(), expected[0].T)
+    assert display.ax_.get_title() == "row 3"
+
+
+def test_step_importance_names_the_channels_of_a_frame():
+    frame = pd.DataFrame(
+        {
+            "pulse": [list(x[:, 0]) for x in X],
+            "ward": [["a" if v > 0 else "b" for v in x[:, 1]] for x in X],
+            "when": [list(pd.date_range("2026-01-01", periods=len(x))) for x in X],
+            "place": [[{"lat": v, "lon": -v} for v in x[:, 1]] for x in X],
+        }
+    )
+    model = RNNRegressor(**SMALL).fit(frame, [len(x) for x in X])
+    display = StepImportanceDisplay.from_estimator(model, frame, rows=[1])
+    names = [t.get_text() for t in display.ax_.get_yticklabels()]
+    assert names == ["pulse", "ward", "when", "place.lat", "place.lon"]
+    assert display.images_[0].get_array().shape == (5, len(X[1]))
+    assert display.figure_.axes[-1].get_ylabel() == "importance, in the units of y"
+
+
+def test_step_importance_of_tokens_colours_them():
+    texts = ["abc", "ba", "cab b"] * 4
+    classifier = RNNClassifier(**SMALL).fit(texts, [0, 1, 1] * 4)
+    for model in (classifier, RNNLanguageModel(**SMALL).fit(texts)):
+        display = StepImportanceDisplay.from_estimator(model, texts[:3])
+        expected = [of_row.sum(axis=1) for of_row in step_importance(model, texts[:3])]
+        most = max(np.abs(of_row).max() for of_row in expected)
+        cmap = plt.get_cmap("RdBu_r")
+        for ax, grounds, of_row, text in zip(
+            display.axes_, display.grounds_, expected, texts, strict=False
+        ):
+            colors = [ground.get_facecolor() for ground in grounds]
+            np.testing.assert_allclose(colors, cmap(of_row / most / 2 + 0.5), atol=0.01)
+            assert "".join(t.get_text() for t in ax.texts) == text
+
+
+def test_step_importance_of_a_pipeline_is_that_of_its_network():
+    doubled = FunctionTransformer(lambda X: [2 * x for x in X])
+    pipeline = make_pipeline(doubled, RNNClassifier(**SMALL)).fit(X, Y)
+    display = StepImportanceDisplay.from_estimator(pipeline, X, rows=0)
+    expected = step_importance(pipeline[-1], [2 * X[0]])
+    np.testing.assert_array_equal(display.images_[0].get_array(), expected[0].T)
+
+
+def test_step_importance_without_a_fitted_network_is_an_error():
+    with pytest.raises(NotFittedError, match=r"RNNClassifier"):
+        StepImportanceDisplay.from_estimator(RNNClassifier(), X)
+    linear = LinearRegression().fit([[0.0], [1.0]], [0, 1])
+    with pytest.raises(TypeError, match=r"must be an estimator of sklearn_rnn"):
+        StepImportanceDisplay.from_estimator(linear, X)
 
 
 def test_step_importance_wraps_long_texts_inside_the_panel():

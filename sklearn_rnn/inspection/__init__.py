@@ -7,6 +7,7 @@ from sklearn_rnn.inspection._displays._history import HistoryDisplay
 from sklearn_rnn.inspection._displays._step_importance import StepImportanceDisplay
 from sklearn_rnn.inspection._displays._step_probability import StepProbabilityDisplay
 from sklearn_rnn.inspection._gradient_flow import GradientFlow, gradient_flow
+from sklearn_rnn.inspection._importance import step_importance
 
 __all__ = [
     "AttentionDisplay",
@@ -17,4 +18,5 @@ __all__ = [
     "StepImportanceDisplay",
     "StepProbabilityDisplay",
     "gradient_flow",
+    "step_importance",
 ]

@@ -20,8 +20,8 @@ from sklearn_rnn.inspection._displays._drawing import (
 from sklearn_rnn.inspection._displays._reading import (
     answers_of,
     as_read_by_network,
-    channel_names,
     chosen,
+    names_of_numbers,
     network_of,
     row_names,
     steps_of,
@@ -168,7 +168,7 @@ class ForecastDisplay:
         kind = type(network).__name__
         forecast = answers_of(network.predict(X, n_steps), n, kind, texts=False)
         n_outputs = _as_columns(forecast[0]).shape[1]
-        channels = channel_names(network)
+        channels = names_of_numbers(network)
         read = _target_channels(target, channels, n_outputs, owner)
         past = None
         if read and network.encoder == "sequence":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,11 @@ from sklearn.utils.validation import _num_samples, check_consistent_length, chec
 
 from sklearn_rnn.data.ragged import split_at
 from sklearn_rnn.data.sequence_y import read_answers
+from sklearn_rnn.data.tokens import one_column
 from sklearn_rnn.data.vocabulary import FIRST, NULL
+
+_ONE_CHANNEL = ("times", "categories")
+"""Kinds of values that are no number, or several, but one channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,10 @@ def row_names(places: Sequence[int]) -> list[str]:
 
 def steps_of(network: Any, X: Any) -> list[Steps]:
     """Return what each sequence holds, by the estimator's own reading of X."""
+    if hasattr(network, "_read_tokens"):  # of a language model
+        column = one_column(X)
+        rows = column.to_pylist() if hasattr(column, "to_pylist") else list(column)
+        return [Steps(np.empty((len(row), 0)), list(map(str, row))) for row in rows]
     sequences = network._read_X(X, reset=False).sequences
     values = split_at(sequences.values, sequences.lengths)
     if sequences.n_categorical != 1 or sequences.n_channels:
@@ -136,19 +143,33 @@ def steps_of(network: Any, X: Any) -> list[Steps]:
     return [Steps(v, list(t)) for v, t in zip(values, tokens, strict=True)]
 
 
-def channel_names(network: Any) -> list[str]:
-    """Return the names of the numeric channels."""
-    names: list[str] = []
-    for feature in network._schema.steps:
-        column, *fields = feature.path
-        name = "channel"
-        if network._column_names and isinstance(column, Integral):
-            name = ".".join(map(str, (network._column_names[column], *fields)))
-        if feature.n_numbers == 1 and name != "channel":
-            names.append(name)
-        else:
-            names += [f"{name} {i}" for i in range(feature.n_numbers)]
-    return names
+def names_of_numbers(network: Any) -> list[str]:
+    """Return the names of the numbers at a step, in the order of :class:`Steps`."""
+    return [
+        name
+        for feature in network._schema.steps
+        for name in _names(network, feature, feature.n_numbers)
+    ]
+
+
+def names_of_channels(network: Any) -> list[str]:
+    """Return the names of all channels, each category and each time as one."""
+    return [
+        name
+        for feature in network._schema.steps
+        for name in _names(
+            network, feature, 1 if feature.kind in _ONE_CHANNEL else feature.n_numbers
+        )
+    ]
+
+
+def _names(network: Any, feature: Any, width: int) -> list[str]:
+    """Return the name of a column, or field, of X for each of its numbers."""
+    column, *fields = feature.path or ("",)
+    if not network._column_names:
+        return [f"channel {i}" for i in range(width)]
+    name = ".".join(map(str, (network._column_names[column], *fields)))
+    return [name] if width == 1 else [f"{name} {i}" for i in range(width)]
 
 
 def answers_of(y: Any, n_samples: int, owner: str, *, texts: bool) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_rnn.inspection._displays._drawing import (
     bar_beside,
@@ -17,7 +18,16 @@ from sklearn_rnn.inspection._displays._drawing import (
     shades_of,
     title_of,
 )
+from sklearn_rnn.inspection._displays._reading import (
+    as_read_by_network,
+    chosen,
+    names_of_channels,
+    network_of,
+    row_names,
+    steps_of,
+)
 from sklearn_rnn.inspection._displays._tokens import LINE, draw_tokens, height_of
+from sklearn_rnn.inspection._importance import step_importance
 
 
 class StepImportanceDisplay:
@@ -35,6 +45,8 @@ class StepImportanceDisplay:
     channel_names : list of str or None, default=None
     names : list of str or None, default=None
         Of the sequences.
+    label : str, default="importance"
+        What the bar of colours tells.
 
     Attributes
     ----------
@@ -68,11 +80,82 @@ class StepImportanceDisplay:
         tokens: Sequence[Sequence[str]] | None = None,
         channel_names: Sequence[str] | None = None,
         names: Sequence[str] | None = None,
+        label: str = "importance",
     ) -> None:
         self.importances = importances
         self.tokens = tokens
         self.channel_names = channel_names
         self.names = names
+        self.label = label
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        output: Any = None,
+        step: int | None = None,
+        baseline: ArrayLike | None = None,
+        n_steps: int = 50,
+        rows: int | ArrayLike | None = None,
+        names: Sequence[str] | None = None,
+        ax: Any = None,
+        cmap: str = "RdBu_r",
+        colorbar: bool = True,
+    ) -> Self:
+        """Compute importances and draw them.
+
+        Parameters
+        ----------
+        estimator : fitted estimator of sklearn_rnn
+            Or a pipeline that ends in one, or a search for one.
+        X : sequences of n_samples
+        output, step, baseline, n_steps
+            As of :func:`~sklearn_rnn.inspection.step_importance`.
+        rows : int, list of int or None, default=None
+            Which samples to show; None for all.
+        names : list of str or None, default=None
+            Of the samples that are shown. None takes their places and, where the predicted label is
+            explained, that label.
+        ax, cmap, colorbar
+            As of :meth:`plot`.
+
+        Returns
+        -------
+        StepImportanceDisplay
+
+        Raises
+        ------
+        ImportError
+            If captum or matplotlib is not installed.
+        sklearn.exceptions.NotFittedError
+        TypeError, ValueError
+            As :func:`~sklearn_rnn.inspection.step_importance` and :meth:`plot`, and if there is no
+            such row.
+        """
+        network = network_of(estimator)
+        places, (X,) = chosen(rows, X, owner=cls.__name__)
+        X = as_read_by_network(estimator, X)
+        importances = step_importance(
+            network, X, output=output, step=step, baseline=baseline, n_steps=n_steps
+        )
+        steps = steps_of(network, X)
+        tokens = None if steps[0].tokens is None else [list(s.tokens or []) for s in steps]
+        if names is None:
+            names = row_names(places)
+            if output is None and hasattr(network, "predict_proba_steps"):
+                labels = network.predict(X)
+                names = [f"{name}: {label}" for name, label in zip(names, labels, strict=True)]
+        has_classes = hasattr(network, "classes_") or hasattr(network, "_read_tokens")
+        display = cls(
+            list(importances),
+            tokens=tokens,
+            channel_names=None if tokens is not None else names_of_channels(network),
+            names=names,
+            label=f"importance, {'log-odds' if has_classes else 'in the units of y'}",
+        )
+        return display.plot(ax=ax, cmap=cmap, colorbar=colorbar)
 
     def plot(
         self,
@@ -129,7 +212,7 @@ class StepImportanceDisplay:
                 )
             title_of(on, None if self.names is None else self.names[row])
         if colorbar:
-            bar_beside(axes, shades, "importance")
+            bar_beside(axes, shades, self.label)
         self.axes_ = axes
         self.ax_ = axes[0]
         self.figure_ = axes[0].figure
@@ -165,7 +248,10 @@ class StepImportanceDisplay:
 
     def _map_panels(self, ax: Any, of_rows: list[np.ndarray]) -> np.ndarray:
         n_steps, n_channels = (max(of_row.shape[axis] for of_row in of_rows) for axis in (0, 1))
-        size = float(np.clip(0.15 * n_steps + 1, 3.4, 9)), float(np.clip(0.2 * n_channels, 1.6, 7))
+        size = (
+            float(np.clip(0.15 * n_steps + 1, 3.4, 9)),
+            float(np.clip(0.2 * n_channels + 0.6, 2.0, 7)),
+        )
         return panels_of(type(self).__name__, ax, len(of_rows), **grid_of(len(of_rows), *size))
 
     def _draw_map(
