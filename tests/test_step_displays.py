@@ -179,6 +179,37 @@ def test_step_probability_of_forty_sequences_is_one_figure(stepper):
     assert height <= 20
 
 
+def test_step_displays_of_a_row_without_steps_are_empty_there():
+    frame = pd.DataFrame({"v": [[1.0, 2.0], [], [3.0]] * 4, "age": range(12)})
+    model = RNNClassifier(pooling="attention", **SMALL | {"bidirectional": False})
+    model.fit(frame, [0, 1, 1] * 4)
+    for kind in ("line", "area"):
+        display = StepProbabilityDisplay.from_estimator(
+            model, frame, [0, 1, 1] * 4, rows=[0, 1], kind=kind, show_sequence=True
+        )
+        draw(display)
+    assert strip_of(display, 1) == []
+    importance = StepImportanceDisplay.from_estimator(model, frame, rows=[0, 1])
+    assert importance.images_[1].get_array().shape == (1, 0)
+    draw(importance)
+    tokens = pd.DataFrame({"v": [["a", "b"], [], ["c"]] * 4, "age": range(12)})
+    importance = StepImportanceDisplay.from_estimator(
+        model.fit(tokens, [0, 1, 1] * 4), tokens, rows=[1, 2]
+    )
+    assert [len(grounds) for grounds in importance.grounds_] == [0, 1]
+    draw(importance)
+
+
+def test_step_displays_write_signs_of_mathematics_and_spaces_as_they_are():
+    texts = [["$x$", "_a_"], ["\n", "$\\oops$"]] * 4
+    model = StepClassifier(**SMALL).fit(texts, [["$u$", "v"], ["v", "$u$"]] * 4)
+    display = StepProbabilityDisplay.from_estimator(model, texts, rows=[0, 1])
+    draw(display)
+    assert legend_of(display) == ["$u$", "v"]
+    texts = [t.get_text() for t in display.axes_[1].get_xticklabels()]
+    assert texts == ["\u21b5", "$\\oops$"]
+
+
 def test_step_probability_errors_say_what_is_wrong(stepper):
     probabilities = [np.full((3, 2), 0.5)]
     make = StepProbabilityDisplay.from_predictions

@@ -27,7 +27,7 @@ from sklearn_rnn.inspection._displays._reading import (
     row_names,
     steps_of,
 )
-from sklearn_rnn.inspection._displays._tokens import LINE, draw_tokens, height_of
+from sklearn_rnn.inspection._displays._tokens import draw_tokens, panels_of_texts
 
 
 class AttentionDisplay:
@@ -146,10 +146,13 @@ class AttentionDisplay:
                 "RNNClassifier or RNNRegressor with pooling='attention'. "
                 f"Got {type(network).__name__} instead."
             )
-        places, (X, y) = chosen(rows, X, y, owner=cls.__name__)
+        writes_answers = hasattr(network, "encoder")
+        places, (X, y) = chosen(
+            rows, X, y, owner=cls.__name__, a_panel_each=writes_answers and ax is None
+        )
         X = as_read_by_network(estimator, X)
         y_labels: list[list[str]] | None = None
-        if hasattr(network, "encoder"):  # writes answers
+        if writes_answers:
             answers = network.predict(X) if y is None else y
             weights = network.attention_weights(X, answers)
             if hasattr(network, "classes_"):
@@ -246,7 +249,7 @@ class AttentionDisplay:
         self, owner: str, ax: Any, weights: list[np.ndarray], style: dict[str, Any]
     ) -> np.ndarray:
         """Lay samples below each other in one panel; nothing stands behind their ends."""
-        n_steps = max(map(len, weights))
+        n_steps = max(1, *map(len, weights))
         size = 7.0, float(np.clip(0.25 * len(weights) + 1.0, 1.8, 10))
         axes = panels_of(owner, ax, 1, size=size)
         padded = np.full((len(weights), n_steps), np.nan)
@@ -266,17 +269,10 @@ class AttentionDisplay:
         """Write each sample's tokens."""
         assert self.x_labels is not None
         texts = [list(labels or []) for labels in self.x_labels]
-        heights = [height_of(text) for text in texts]
-        axes = panels_of(
-            owner,
-            ax,
-            len(weights),
-            size=(0.125 * LINE, float(np.mean(heights))),
-            height_ratios=heights,
-        )
+        axes = panels_of_texts(owner, ax, texts)
         for row, (on, of_row) in enumerate(zip(axes, weights, strict=True)):
             self.grounds_.append(draw_tokens(on, texts[row], shades.to_rgba(of_row)))
-            title_of(on, _entry(self.names, row))
+            title_of(on, _entry(self.names, row), loc="left")
         return axes
 
 

@@ -82,11 +82,7 @@ def panels_of(
                 f"Got {axes.size} instead. Pass an array of {n_panels}, or choose what is shown."
             )
         return axes.ravel()
-    if n_panels > MAX_PANELS:
-        raise ValueError(
-            f"{owner} has {n_panels} panels to draw, more than {MAX_PANELS}. Choose some: "
-            "pass rows=[...], or fewer samples."
-        )
+    check_few(n_panels, owner)
     n_columns = min(n_columns, n_panels)
     n_rows = -(-n_panels // n_columns)
     _, axes = plt.subplots(
@@ -100,6 +96,15 @@ def panels_of(
     for unused in axes.ravel()[n_panels:]:
         unused.remove()
     return axes.ravel()[:n_panels]
+
+
+def check_few(n_panels: int, owner: str) -> None:
+    """Raise ValueError if there are more panels than a picture has room for."""
+    if n_panels > MAX_PANELS:
+        raise ValueError(
+            f"{owner} has {n_panels} panels to draw, more than {MAX_PANELS}. Choose some: "
+            "pass rows=[...], or fewer samples."
+        )
 
 
 def grid_of(n_panels: int, width: float, height: float) -> dict[str, Any]:
@@ -188,10 +193,10 @@ def visible(tokens: Iterable[Any] | None, *, space: str = "\u2423") -> Any:
     return ["".join(signs.get(c, c) for c in str(token)) for token in tokens]
 
 
-def title_of(ax: Any, text: str | None) -> None:
+def title_of(ax: Any, text: str | None, *, loc: str = "center") -> None:
     """Write above a panel, if there is anything to write."""
     if text:
-        ax.set_title(text, fontsize="medium", parse_math=False)
+        ax.set_title(text, loc=loc, fontsize="medium", parse_math=False)
 
 
 def shades_of(owner: str, vmin: float, vmax: float, cmap: Any) -> Any:

@@ -162,7 +162,9 @@ class ForecastDisplay:
                 f"Got {type(network).__name__} instead. For forecasts of other models use "
                 "from_predictions."
             )
-        places, (X, y, lower, upper) = chosen(rows, X, y, lower, upper, owner=owner)
+        places, (X, y, lower, upper) = chosen(
+            rows, X, y, lower, upper, owner=owner, a_panel_each=ax is None
+        )
         X = as_read_by_network(estimator, X)
         n = len(places)
         kind = type(network).__name__
@@ -237,7 +239,7 @@ class ForecastDisplay:
         if not named:
             raise ValueError(f"{owner} has no forecast to show. Pass at least one.")
         others = y_true, past, lower, upper
-        places, shown = chosen(rows, *named.values(), *others, owner=owner)
+        places, shown = chosen(rows, *named.values(), *others, owner=owner, a_panel_each=ax is None)
         arrays = [
             None if a is None else answers_of(a, len(places), owner, texts=False) for a in shown
         ]
@@ -319,7 +321,8 @@ class ForecastDisplay:
                 on.set_xlabel("step from the last one read")
             if is_leftmost(on):
                 one_name = self.output_names is not None and n_outputs == 1
-                on.set_ylabel(self.output_names[0] if one_name else "value")  # type: ignore[index]
+                label = self.output_names[0] if one_name else "value"  # type: ignore[index]
+                on.set_ylabel(label, parse_math=False)
         legend_beside(axes)
         self.axes_ = axes
         self.ax_ = axes[0]

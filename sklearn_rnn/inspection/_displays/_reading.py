@@ -15,6 +15,7 @@ from sklearn_rnn.data.ragged import split_at
 from sklearn_rnn.data.sequence_y import read_answers
 from sklearn_rnn.data.tokens import one_column
 from sklearn_rnn.data.vocabulary import FIRST, NULL
+from sklearn_rnn.inspection._displays._drawing import check_few
 
 _ONE_CHANNEL = ("times", "categories")
 """Kinds of values that are no number, or several, but one channel."""
@@ -69,7 +70,9 @@ def as_read_by_network(estimator: Any, X: Any) -> Any:
             return X
 
 
-def chosen(rows: Any, X: Any, *others: Any, owner: str) -> tuple[list[int], list[Any]]:
+def chosen(
+    rows: Any, X: Any, *others: Any, owner: str, a_panel_each: bool = True
+) -> tuple[list[int], list[Any]]:
     """Return the places of the samples that are shown, and these samples alone.
 
     Parameters
@@ -80,15 +83,19 @@ def chosen(rows: Any, X: Any, *others: Any, owner: str) -> tuple[list[int], list
         Of one entry a sample, or None.
     owner : str
         Class name of the display, for messages.
+    a_panel_each : bool, default=True
+        Whether samples have panels of their own, so that there can't be too many.
 
     Raises
     ------
     ValueError
-        If there is no such sample, or X and others have different numbers of samples.
+        If there is no such sample, there are too many, or X and others have different numbers of
+        samples.
     """
     check_consistent_length(X, *others)
-    n_samples = _num_samples(X)
-    places = checked_rows(rows, n_samples, owner)
+    places = checked_rows(rows, _num_samples(X), owner)
+    if a_panel_each:
+        check_few(len(places), owner)
     if rows is None:
         return places, [X, *others]
     return places, [None if a is None else _safe_indexing(a, places) for a in (X, *others)]

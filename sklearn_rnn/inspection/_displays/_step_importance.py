@@ -26,7 +26,7 @@ from sklearn_rnn.inspection._displays._reading import (
     row_names,
     steps_of,
 )
-from sklearn_rnn.inspection._displays._tokens import LINE, draw_tokens, height_of
+from sklearn_rnn.inspection._displays._tokens import draw_tokens, panels_of_texts
 from sklearn_rnn.inspection._importance import step_importance
 
 
@@ -61,7 +61,13 @@ class StepImportanceDisplay:
 
     See Also
     --------
+    step_importance : The numbers that are drawn.
     AttentionDisplay : What a network with attention looked at.
+
+    Notes
+    -----
+    Texts are written in the first font of ``matplotlib.rcParams["font.monospace"]``; name one there
+    that has the characters.
 
     Examples
     --------
@@ -135,7 +141,7 @@ class StepImportanceDisplay:
             such row.
         """
         network = network_of(estimator)
-        places, (X,) = chosen(rows, X, owner=cls.__name__)
+        places, (X,) = chosen(rows, X, owner=cls.__name__, a_panel_each=ax is None)
         X = as_read_by_network(estimator, X)
         importances = step_importance(
             network, X, output=output, step=step, baseline=baseline, n_steps=n_steps
@@ -193,6 +199,7 @@ class StepImportanceDisplay:
         ValueError
             If shapes do not fit, there are too many panels, or not as many Axes as panels.
         """
+        owner = type(self).__name__
         of_rows = [np.asarray(of_row, dtype=float) for of_row in self.importances]
         self._check_shapes(of_rows)
         self.images_: list[Any] = []
@@ -201,16 +208,12 @@ class StepImportanceDisplay:
             of_rows = [of_row.sum(axis=1) for of_row in of_rows]
         if vmax is None:
             vmax = max(float(np.abs(of_row).max(initial=0)) for of_row in of_rows) or 1.0
-        shades = shades_of(type(self).__name__, -vmax, vmax, cmap)
-        axes = self._map_panels(ax, of_rows) if self.tokens is None else self._text_panels(ax)
-        for row, (on, of_row) in enumerate(zip(axes, of_rows, strict=True)):
-            if self.tokens is not None:
-                self.grounds_.append(draw_tokens(on, self.tokens[row], shades.to_rgba(of_row)))
-            else:
-                self._draw_map(
-                    on, axes, of_row, {"norm": shades.norm, "cmap": cmap, **(im_kw or {})}
-                )
-            title_of(on, None if self.names is None else self.names[row])
+        shades = shades_of(owner, -vmax, vmax, cmap)
+        if self.tokens is None:
+            style = {"norm": shades.norm, "cmap": shades.cmap, **(im_kw or {})}
+            axes = self._plot_maps(owner, ax, of_rows, style)
+        else:
+            axes = self._plot_texts(owner, ax, of_rows, shades)
         if colorbar:
             bar_beside(axes, shades, self.label)
         self.axes_ = axes
@@ -240,29 +243,34 @@ class StepImportanceDisplay:
                     f"Got {len(self.tokens[row])} instead."
                 )
 
-    def _text_panels(self, ax: Any) -> np.ndarray:
+    def _plot_texts(
+        self, owner: str, ax: Any, of_rows: list[np.ndarray], shades: Any
+    ) -> np.ndarray:
         assert self.tokens is not None
-        heights = [height_of(text) for text in self.tokens]
-        size = 0.125 * LINE, float(np.mean(heights))
-        return panels_of(type(self).__name__, ax, len(heights), size=size, height_ratios=heights)
+        axes = panels_of_texts(owner, ax, self.tokens)
+        for row, (on, of_row) in enumerate(zip(axes, of_rows, strict=True)):
+            self.grounds_.append(draw_tokens(on, self.tokens[row], shades.to_rgba(of_row)))
+            title_of(on, None if self.names is None else self.names[row], loc="left")
+        return axes
 
-    def _map_panels(self, ax: Any, of_rows: list[np.ndarray]) -> np.ndarray:
+    def _plot_maps(
+        self, owner: str, ax: Any, of_rows: list[np.ndarray], style: dict[str, Any]
+    ) -> np.ndarray:
         n_steps, n_channels = (max(of_row.shape[axis] for of_row in of_rows) for axis in (0, 1))
-        size = (
-            float(np.clip(0.15 * n_steps + 1, 3.4, 9)),
-            float(np.clip(0.2 * n_channels + 0.6, 2.0, 7)),
-        )
-        return panels_of(type(self).__name__, ax, len(of_rows), **grid_of(len(of_rows), *size))
-
-    def _draw_map(
-        self, ax: Any, axes: np.ndarray, of_row: np.ndarray, im_kw: dict[str, Any]
-    ) -> None:
-        self.images_.append(ax.imshow(of_row.T, aspect="auto", **im_kw))
-        label_places(ax.xaxis, None, len(of_row))
-        label_places(ax.yaxis, self.channel_names if is_leftmost(ax) else None, of_row.shape[1])
-        if is_lowest(ax, axes):
-            ax.set_xlabel("step")
-        if is_leftmost(ax):
-            ax.set_ylabel("channel" if self.channel_names is None else "")
-        else:
-            ax.tick_params(labelleft=False)
+        width = float(np.clip(0.15 * n_steps + 1, 3.4, 9))
+        height = float(np.clip(0.2 * n_channels + 0.6, 2.0, 7))
+        axes = panels_of(owner, ax, len(of_rows), **grid_of(len(of_rows), width, height))
+        for row, (on, of_row) in enumerate(zip(axes, of_rows, strict=True)):
+            extent = (-0.5, max(len(of_row), 1) - 0.5, of_row.shape[1] - 0.5, -0.5)
+            how = {"aspect": "auto", "extent": extent, **style}  # the extent also of no steps
+            self.images_.append(on.imshow(of_row.T, **how))
+            label_places(on.xaxis, None, len(of_row))
+            label_places(on.yaxis, self.channel_names if is_leftmost(on) else None, of_row.shape[1])
+            title_of(on, None if self.names is None else self.names[row])
+            if is_lowest(on, axes):
+                on.set_xlabel("step")
+            if is_leftmost(on):
+                on.set_ylabel("channel" if self.channel_names is None else "")
+            else:
+                on.tick_params(labelleft=False)
+        return axes

@@ -158,7 +158,7 @@ class StepProbabilityDisplay:
                 f"{cls.__name__} needs a StepClassifier or an RNNClassifier, which give "
                 f"probabilities at each step. Got {type(network).__name__} instead."
             )
-        places, (X, y) = chosen(rows, X, y, owner=cls.__name__)
+        places, (X, y) = chosen(rows, X, y, owner=cls.__name__, a_panel_each=ax is None)
         X = as_read_by_network(estimator, X)
         probabilities = list(per_step(X))
         y_true: list[np.ndarray] | None = None

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_rnn.inspection._displays._drawing import visible
+from sklearn_rnn.inspection._displays._drawing import panels_of, visible
 
 LINE = 72
 """Characters a line."""
-_LINE_HEIGHT = 0.27  # inches
+_LINE_HEIGHT, _CHARACTER_WIDTH = 0.27, 0.125  # inches
 _ADVANCE = 0.602  # of the monospaced font, in its size
 
 
@@ -21,6 +21,8 @@ def lines_of(tokens: Sequence[str]) -> list[tuple[int, int, int]]:
     Characters stand side by side, words with a space between them; a token wider than a line is cut
     in the picture.
     """
+    if not len(tokens):
+        return []
     widths = np.minimum([max(len(token), 1) for token in map(str, tokens)], LINE)
     gap = 0 if (widths == 1).all() else 1
     line = begin = 0
@@ -33,9 +35,17 @@ def lines_of(tokens: Sequence[str]) -> list[tuple[int, int, int]]:
     return places
 
 
-def height_of(tokens: Sequence[str]) -> float:
-    """Return how many inches a panel of these tokens needs."""
-    return _LINE_HEIGHT * (lines_of(tokens)[-1][0] + 1) + 0.35
+def panels_of_texts(owner: str, ax: Any, texts: Sequence[Sequence[str]]) -> np.ndarray:
+    """Return one Axes a text, below each other and as high as their lines need."""
+    heights = [_LINE_HEIGHT * _n_lines(lines_of(text)) + 0.35 for text in texts]
+    height = max(sum(heights), 1.8) / len(heights)
+    return panels_of(
+        owner, ax, len(texts), size=(_CHARACTER_WIDTH * LINE, height), height_ratios=heights
+    )
+
+
+def _n_lines(places: list[tuple[int, int, int]]) -> int:
+    return places[-1][0] + 1 if places else 1
 
 
 def draw_tokens(ax: Any, tokens: Sequence[str], colors: np.ndarray) -> list[Any]:
@@ -56,7 +66,7 @@ def draw_tokens(ax: Any, tokens: Sequence[str], colors: np.ndarray) -> list[Any]
     from matplotlib.patches import Rectangle
 
     places = lines_of(tokens)
-    n_lines = places[-1][0] + 1
+    n_lines = _n_lines(places)
     ax.set(xlim=(0, LINE), ylim=(n_lines, 0))
     ax.set_axis_off()
     box = ax.get_window_extent()  # before a layout engine makes room for title and colour bar
