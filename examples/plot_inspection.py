@@ -61,8 +61,8 @@ plt.show()
 # What happened many steps before the answer is learned by the gradient that is left there. In
 # utterances of at most 29 steps none of the cells need worry. In sequences ten times as long, here
 # made of utterances joined end to end, less than a billionth is left even in an LSTM that has not
-# been trained yet, and far less in the others. (Other poolings than ``"last"`` give gradients shorter
-# ways, which are not counted here.)
+# been trained yet, and far less in the others. (Poolings other than ``"last"`` give gradients
+# shorter ways, which are not counted here.)
 
 rng = np.random.default_rng(0)
 joined = [np.concatenate([X_train[i] for i in rng.choice(270, 12)]) for _ in range(60)]
