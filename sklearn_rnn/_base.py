@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch.optim.lr_scheduler import LRScheduler
 
 from sklearn_rnn._device import device_of, is_device
-from sklearn_rnn._identity import identity_of_fit
+from sklearn_rnn._identity import identity_of_fit, parameters_of
 from sklearn_rnn._params import (
     Rule,
     a_bool,
@@ -46,14 +46,23 @@ from sklearn_rnn.data.targets import Target
 from sklearn_rnn.nn.cells import CELLS, Cell
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.encoder import Network
+from sklearn_rnn.nn.initialization import INITIALIZATIONS
 from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput, NumericInput
+from sklearn_rnn.nn.recurrence import spread_memory
 from sklearn_rnn.nn.static import PLACES
 from sklearn_rnn.training.batches import Augment, BatchSource, auto_batch_size
-from sklearn_rnn.training.callbacks import Callback, EarlyStopping, are_callbacks, fit_callbacks
+from sklearn_rnn.training.callbacks import (
+    Callback,
+    DivergenceCheck,
+    EarlyStopping,
+    ValidationScore,
+    are_callbacks,
+)
 from sklearn_rnn.training.checkpoint import Checkpoint
 from sklearn_rnn.training.net import make_net, train
 from sklearn_rnn.training.prediction import predict_in_batches
 from sklearn_rnn.training.progress import ProgressBar, settings_line
+from sklearn_rnn.training.record import COLUMNS, EpochRecord, GradientNorm, Watch
 from sklearn_rnn.training.samples import Samples
 from sklearn_rnn.training.schedules import (
     OPTIMIZERS,
@@ -77,6 +86,7 @@ _NETWORK = (
     "bptt_steps",
     "static_to",
 )
+_START = ("initialization",)
 _INPUT = ("standardize", "embedding_size", "min_frequency", "input_dropout")
 _OPTIMIZER = ("optimizer", "momentum", "optimizer_options")
 _NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
@@ -96,6 +106,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         "dropout": a_number("[0, 1)"),
         "recurrent_dropout": a_number("[0, 1)"),
         "input_dropout": a_number("[0, 1)"),
+        "initialization": one_of(INITIALIZATIONS),
         "static_to": one_of(PLACES),
         "embedding_size": an_int(1) | one_of(["auto"]),
         "min_frequency": an_int(1),
@@ -143,7 +154,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     @property
     def _settled_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that the first fit settles."""
-        return (*self._network_parameters, *_INPUT, *_OPTIMIZER, "device")
+        return (*self._network_parameters, *_START, *_INPUT, *_OPTIMIZER, "device")
 
     def _loss_factor(self, target: Any, numbers: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return what each loss, of a row or a step, is multiplied by besides its weight."""
@@ -290,6 +301,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         if judged is not None:
             validation = self._source(judged, judged.rows)
         stopping = EarlyStopping(self.n_iter_no_change, self.tol) if early_stopping else None
+        net.settings = {"estimator": type(self).__name__, **parameters_of(self)}
         own_callbacks = self._own_callbacks(
             net, source, validation, samples, stopping, one_epoch=one_epoch
         )
@@ -334,7 +346,8 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         one_epoch: bool,
     ) -> list[Callback]:
         """Return the callbacks of a fit besides the user's, in the order they are called."""
-        schedule = progress = None
+        schedule: Callback | None = None
+        progress: Callback | None = None
         n_epochs = 1 if one_epoch else self.max_epochs
         if not one_epoch:
             schedule = make_schedule(self.lr_schedule, self._course(n_epochs, len(source)))
@@ -347,16 +360,18 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             if self.verbose:
                 line = settings_line(self, samples, source, net)
                 progress = ProgressBar(line, n_epochs, stopping)
-        return [
+        callbacks = [
             *self._extra_callbacks(n_epochs),
-            *fit_callbacks(
-                samples.target,
-                gradient_clip=self.gradient_clip,
-                schedule=schedule,
-                stopping=stopping,
-                progress=progress,
-            ),
+            EpochRecord(),
+            GradientNorm(self.gradient_clip),
+            ValidationScore(samples.target),
+            DivergenceCheck(),
+            Watch(self.n_iter_no_change, stops=stopping is not None),
+            schedule,
+            stopping,
+            progress,
         ]
+        return [callback for callback in callbacks if callback is not None]
 
     def _course(self, n_epochs: int, n_batches: int) -> Course:
         return Course(
@@ -385,6 +400,13 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
                     f"{parameter} {getattr(self, parameter)!r}: {what}. "
                     f"Got {getattr(self, parameter + '_options')!r} instead."
                 )
+        cell = CELLS[self.cell] if isinstance(self.cell, str) else self.cell
+        if self.initialization == "chrono" and not cell.keeps_by_gates:
+            raise ValueError(
+                f"The 'initialization' parameter of {name} must be 'default' with "
+                f"cell={self.cell!r}, which has no gates that keep its state. Got 'chrono' "
+                "instead. Set cell='gru', 'lstm' or 'mingru'."
+            )
 
     def _read_samples(
         self,
@@ -465,6 +487,8 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             **{name: getattr(self, name) for name in self._network_parameters},
             **self._network_extras(samples.target, random),
         )
+        if self.initialization == "chrono":
+            spread_memory(module, self._longest_read(samples, training))
         net = make_net(
             module,
             samples.target.loss,
@@ -476,6 +500,13 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             *(torch.from_numpy(x).to(torch.float32) for x in (statistics.mean, statistics.std))
         )
         return net
+
+    def _longest_read(self, samples: Samples, training: TrainingRows) -> int:
+        """Return the steps of the longest training sequence, of X or of y."""
+        lengths = [samples.inputs.sequences.lengths[training.rows]]
+        if samples.offsets is not None:
+            lengths.append(np.diff(samples.offsets)[training.rows])
+        return int(np.max(lengths))
 
     def _network_extras(self, target: Any, random: torch.Generator) -> dict[str, Any]:
         """Return what the network is built from besides parameters."""
@@ -539,12 +570,14 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         self.net_ = net
         self._target = target
         self._settled = {name: getattr(self, name) for name in self._settled_parameters}
-        self.history_ = pd.DataFrame(
+        history = pd.DataFrame(
             [
                 {k: v for k, v in epoch.items() if k not in _NOT_IN_HISTORY and k[-5:] != "_best"}
                 for epoch in net.history
             ]
         )
+        first = [name for name in COLUMNS if name in history]
+        self.history_ = history[first + [name for name in history if name not in COLUMNS]]
         self.n_iter_ = len(self.history_)
         self.loss_curve_ = self.history_["train_loss"].tolist()
         has_scores = "valid_score" in self.history_

@@ -41,6 +41,10 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
             default="max"
         How the outputs of all steps become one vector: the last one, their mean or maximum, these
         three side by side ("concat"), or a mean with learned weights ("attention").
+    stem : {"conv"} or None, default=None
+        What stands before the recurrence and shortens long raw signals for it: "conv" makes one
+        step of eight, by three layers of convolution with batch normalization [10]_ and a maximum
+        of two steps after each. The mean of these steps also goes past the recurrence to the head.
     dropout : float in [0, 1), default=0.3
         Share of units zeroed in training, between layers and on the pooled vector. Between layers
         one mask holds for all steps of a sequence [3]_.
@@ -50,6 +54,10 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
     input_dropout : float in [0, 1), default=0.0
         Share of what is read at each step, numbers and learned vectors alike, zeroed in training.
         One mask holds for all steps of a sequence [3]_.
+    initialization : {"default", "chrono"}, default="default"
+        What the gates start from: "chrono" [11]_ sets them so that units remember for one step up
+        to as many as the longest training sequence has, for what happens long before it matters.
+        For cells with gates only.
     static_to : {"head", "state", "both"}, default="both"
         Where the columns that stand beside the sequences go: to the head, to the first state, or to
         both. Only used when X has such columns.
@@ -122,7 +130,7 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
         Share of a loss after every step, to be right before a sequence ends: what is minimised is
         ``(1 - step_loss)`` times the loss at the end plus ``step_loss`` times the mean of the
         losses after each step, where the class probabilities are those of
-        :meth:`predict_proba_steps`. Needs ``bidirectional=False`` if it is not 0.
+        :meth:`predict_proba_steps`. Needs ``bidirectional=False`` and no stem if it is not 0.
     class_weight : dict, "balanced" or None, default=None
         What the loss of a class's rows is multiplied by; "balanced" makes classes count equally.
     checkpoint_dir : str, Path or None, default=None
@@ -156,8 +164,10 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
     net_ : skorch.NeuralNet
         The fitted net; ``net_.module_`` is the torch module, which takes raw data.
     history_ : pandas.DataFrame
-        A row an epoch: ``epoch``, ``train_loss``, ``lr``, ``dur`` (seconds) and, with validation
-        data, ``valid_loss`` and ``valid_score``.
+        A row an epoch: ``epoch``, ``train_loss``, with validation data ``valid_loss`` and
+        ``valid_score``, ``lr``, ``gradient_norm`` (mean over the updates, before clipping),
+        ``largest_gradient_norm``, ``dur`` and ``elapsed`` (seconds), ``sequences_per_second`` and
+        ``padding_share`` of the training batches, and what callbacks record.
     loss_curve_ : list of float
         Training loss of each epoch.
     validation_scores_ : list of float or None
@@ -195,6 +205,9 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
            all we needed? arXiv:2410.01201.
     .. [9] Williams, R. and Peng, J. (1990). An efficient gradient-based algorithm for on-line
            training of recurrent network trajectories. Neural Computation 2.
+    .. [10] Wang, Z., Yan, W. and Oates, T. (2017). Time series classification from scratch with
+            deep neural networks. IJCNN.
+    .. [11] Tallec, C. and Ollivier, Y. (2018). Can recurrent neural networks warp time? ICLR.
 
     Examples
     --------
@@ -224,9 +237,11 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
         num_layers=1,
         bidirectional=True,
         pooling="max",
+        stem=None,
         dropout=0.3,
         recurrent_dropout=0.2,
         input_dropout=0.0,
+        initialization="default",
         static_to="both",
         embedding_size="auto",
         min_frequency=1,
@@ -266,9 +281,11 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.pooling = pooling
+        self.stem = stem
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.input_dropout = input_dropout
+        self.initialization = initialization
         self.static_to = static_to
         self.embedding_size = embedding_size
         self.min_frequency = min_frequency
@@ -312,6 +329,11 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
                 f"The 'step_loss' parameter of {type(self).__name__} must be 0 with "
                 "bidirectional=True, where each step more changes all of the way back. "
                 f"Got {self.step_loss!r} instead. Set bidirectional=False."
+            )
+        if self.step_loss and self.stem is not None:
+            raise ValueError(
+                f"The 'step_loss' parameter of {type(self).__name__} must be 0 with a stem, which "
+                f"reads several steps at once. Got {self.step_loss!r} instead. Set stem=None."
             )
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
@@ -362,8 +384,8 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
         """Return the probability of each class after every step, from what came until then.
 
         After t steps it is what :meth:`predict_proba` gives for the sequence's first t steps. A
-        network of one direction reads each sequence once for that. With ``bidirectional=True``
-        every prefix is read as a sequence of its own, since its end changes all of the way back:
+        network of one direction reads each sequence once for that. With ``bidirectional=True`` or
+        a stem every prefix is read as a sequence of its own, since its end changes what was before:
         the time then grows with the square of the length.
 
         Parameters

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 _OF_NO_SAY = (
-    "callbacks",
     "checkpoint_dir",
     "checkpoint_every",
     "device",
@@ -39,17 +38,27 @@ def identity_of_fit(
     continued : NeuralNet or None
         The net from which training goes on.
     """
-    parameters = estimator.get_params(deep=False)
     return {
         "estimator": type(estimator).__name__,
         "version": version("sklearn-rnn"),
         "parameters": {
-            name: _said(value) for name, value in parameters.items() if name not in _OF_NO_SAY
+            name: value
+            for name, value in parameters_of(estimator).items()
+            if name not in _OF_NO_SAY
         },
         "training rows": training,
         "validation rows": validation,
         "seeds": seeds,
         "start": None if continued is None else _hash_of_weights(continued),
+    }
+
+
+def parameters_of(estimator: Any) -> dict[str, Any]:
+    """Return the parameters of an estimator, but callbacks, as JSON has them."""
+    return {
+        name: _said(value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name != "callbacks"
     }
 
 
@@ -65,7 +74,10 @@ def _said(value: Any) -> Any:
         return [_said(child) for child in value]
     if isinstance(value, type) or callable(value):
         return f"{value.__module__}.{value.__qualname__}"
-    return {"class": _said(type(value)), **_said(vars(value))}
+    said = repr(value)
+    if " at 0x" not in said:
+        return said
+    return {"class": _said(type(value)), **_said(getattr(value, "__dict__", {}))}
 
 
 def _hash_of_weights(net: Any) -> str:

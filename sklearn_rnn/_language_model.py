@@ -62,6 +62,10 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
     input_dropout : float in [0, 1), default=0.0
         Share of what is read at each step, numbers and learned vectors alike, zeroed in training.
         One mask holds for all steps of a sequence [5]_.
+    initialization : {"default", "chrono"}, default="default"
+        What the gates start from: "chrono" [10]_ sets them so that units remember for one step up
+        to as many as the longest training sequence has, for what happens long before it matters.
+        For cells with gates only.
     embedding_size : int or "auto", default="auto"
         Size of the vector learned for each token; "auto" takes ``1.6 n ** 0.56`` for n tokens, 64
         at most.
@@ -151,8 +155,10 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
     net_ : skorch.NeuralNet
         The fitted net.
     history_ : pandas.DataFrame
-        A row an epoch: ``epoch``, ``train_loss``, ``lr``, ``dur`` (seconds) and, with validation
-        data, ``valid_loss`` and ``valid_score``.
+        A row an epoch: ``epoch``, ``train_loss``, with validation data ``valid_loss`` and
+        ``valid_score``, ``lr``, ``gradient_norm`` (mean over the updates, before clipping),
+        ``largest_gradient_norm``, ``dur`` and ``elapsed`` (seconds), ``sequences_per_second`` and
+        ``padding_share`` of the training batches, and what callbacks record.
     loss_curve_ : list of float
         Training loss of each epoch, a token's in the mean.
     validation_scores_ : list of float or None
@@ -199,6 +205,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
            using large learning rates. SPIE.
     .. [9] Pascanu, R., Mikolov, T. and Bengio, Y. (2013). On the difficulty of training recurrent
            neural networks. ICML.
+    .. [10] Tallec, C. and Ollivier, Y. (2018). Can recurrent neural networks warp time? ICLR.
 
     Examples
     --------
@@ -245,6 +252,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         dropout=0.3,
         recurrent_dropout=0.2,
         input_dropout=0.0,
+        initialization="default",
         embedding_size="auto",
         min_frequency=1,
         lr=0.01,
@@ -280,6 +288,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.input_dropout = input_dropout
+        self.initialization = initialization
         self.embedding_size = embedding_size
         self.min_frequency = min_frequency
         self.lr = lr

@@ -12,20 +12,24 @@ from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn._params import Rule, a_subclass, an_instance, none, one_of, that
 from sklearn_rnn.augmentation._base import Augmentation, are_augmentations
 from sklearn_rnn.data.batching import DeviceInputs
+from sklearn_rnn.data.canonical import TrainingRows
 from sklearn_rnn.data.prefixes import DevicePrefixes
 from sklearn_rnn.data.ragged import in_rows
 from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.nn.pooling import POOLINGS, AttentionPooling, Pooling
+from sklearn_rnn.nn.stem import STEMS
 from sklearn_rnn.training.prediction import predict_in_batches
+from sklearn_rnn.training.samples import Samples
 
 
 class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecurrent):
     """A network that pools its steps, and hands on the pooled vector."""
 
     _network_kind = ManyToOne
-    _network_parameters = (*BaseRecurrent._network_parameters, "pooling")
+    _network_parameters = (*BaseRecurrent._network_parameters, "pooling", "stem")
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
         "pooling": one_of(POOLINGS) | a_subclass(Pooling),
+        "stem": one_of(STEMS) | none(),
         "augmentation": an_instance(Augmentation, "an Augmentation")
         | that("a list of them", are_augmentations)
         | none(),
@@ -42,7 +46,7 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
         -------
         ndarray of shape (n_samples, n_units), float64
             ``n_units`` is ``hidden_size``, twice that if bidirectional, three times more with
-            ``pooling="concat"``.
+            ``pooling="concat"``; a stem adds ``hidden_size``.
         """
         return self._forward(X, self._module.encoder).astype(np.float64)
 
@@ -57,7 +61,8 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
         -------
         ndarray of shape (n_samples,), dtype=object
             For each sequence a float32 array of shape (n_steps,) that sums to 1; one array of shape
-            (n_samples, n_steps) where X was one array in ``fit`` and lengths are equal.
+            (n_samples, n_steps) where X was one array in ``fit`` and lengths are equal. Steps that
+            a stem made one of share its weight.
 
         Raises
         ------
@@ -81,12 +86,17 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
         """Return the outputs for every prefix, end to end, and the length of each sequence."""
         module, inputs = self._module, self._read_X(X, reset=False)
         lengths = inputs.sequences.lengths
-        if len(module.encoder.recurrence.directions) == 1:
+        if len(module.encoder.recurrence.directions) == 1 and module.encoder.stem is None:
             on_device = DeviceInputs(inputs, self.net_.device)
             return predict_in_batches(module.prefixes, on_device, per_step=True), lengths
         if not lengths.any():
             return np.empty((0, self._target.n_outputs)), lengths
         return predict_in_batches(module, DevicePrefixes(inputs, self.net_.device)), lengths
+
+    def _longest_read(self, samples: Samples, training: TrainingRows) -> int:
+        """Return the steps of the longest training sequence, behind the stem."""
+        longest = super()._longest_read(samples, training)
+        return longest if self.stem is None else STEMS[self.stem].shortened(longest)
 
     @property
     def _n_features_out(self) -> int:

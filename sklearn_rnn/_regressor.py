@@ -38,6 +38,10 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
             default="max"
         How the outputs of all steps become one vector: the last one, their mean or maximum, these
         three side by side ("concat"), or a mean with learned weights ("attention").
+    stem : {"conv"} or None, default=None
+        What stands before the recurrence and shortens long raw signals for it: "conv" makes one
+        step of eight, by three layers of convolution with batch normalization [10]_ and a maximum
+        of two steps after each. The mean of these steps also goes past the recurrence to the head.
     dropout : float in [0, 1), default=0.3
         Share of units zeroed in training, between layers and on the pooled vector. Between layers
         one mask holds for all steps of a sequence [3]_.
@@ -47,6 +51,10 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
     input_dropout : float in [0, 1), default=0.0
         Share of what is read at each step, numbers and learned vectors alike, zeroed in training.
         One mask holds for all steps of a sequence [3]_.
+    initialization : {"default", "chrono"}, default="default"
+        What the gates start from: "chrono" [11]_ sets them so that units remember for one step up
+        to as many as the longest training sequence has, for what happens long before it matters.
+        For cells with gates only.
     static_to : {"head", "state", "both"}, default="both"
         Where the columns that stand beside the sequences go: to the head, to the first state, or to
         both. Only used when X has such columns.
@@ -141,8 +149,10 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
     net_ : skorch.NeuralNet
         The fitted net; ``net_.module_`` is the torch module, which takes raw data.
     history_ : pandas.DataFrame
-        A row an epoch: ``epoch``, ``train_loss``, ``lr``, ``dur`` (seconds) and, with validation
-        data, ``valid_loss`` and ``valid_score``.
+        A row an epoch: ``epoch``, ``train_loss``, with validation data ``valid_loss`` and
+        ``valid_score``, ``lr``, ``gradient_norm`` (mean over the updates, before clipping),
+        ``largest_gradient_norm``, ``dur`` and ``elapsed`` (seconds), ``sequences_per_second`` and
+        ``padding_share`` of the training batches, and what callbacks record.
     loss_curve_ : list of float
         Training loss of each epoch: squared error of the standardised targets.
     validation_scores_ : list of float or None
@@ -180,6 +190,9 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
            all we needed? arXiv:2410.01201.
     .. [9] Williams, R. and Peng, J. (1990). An efficient gradient-based algorithm for on-line
            training of recurrent network trajectories. Neural Computation 2.
+    .. [10] Wang, Z., Yan, W. and Oates, T. (2017). Time series classification from scratch with
+            deep neural networks. IJCNN.
+    .. [11] Tallec, C. and Ollivier, Y. (2018). Can recurrent neural networks warp time? ICLR.
 
     Examples
     --------
@@ -207,9 +220,11 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
         num_layers=1,
         bidirectional=True,
         pooling="max",
+        stem=None,
         dropout=0.3,
         recurrent_dropout=0.2,
         input_dropout=0.0,
+        initialization="default",
         static_to="both",
         embedding_size="auto",
         min_frequency=1,
@@ -246,9 +261,11 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.pooling = pooling
+        self.stem = stem
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.input_dropout = input_dropout
+        self.initialization = initialization
         self.static_to = static_to
         self.embedding_size = embedding_size
         self.min_frequency = min_frequency

@@ -69,6 +69,10 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     input_dropout : float in [0, 1), default=0.0
         Share of what is read at each step, numbers and learned vectors alike, zeroed in training.
         One mask holds for all steps of a sequence [3]_.
+    initialization : {"default", "chrono"}, default="default"
+        What the gates start from: "chrono" [13]_ sets them so that units remember for one step up
+        to as many as the longest training sequence has, for what happens long before it matters.
+        For cells with gates only.
     static_to : {"head", "state", "both"}, default="both"
         Where the columns that stand beside the sequences go: to the head, to the first state, or to
         both. Only used when X has such columns.
@@ -164,8 +168,10 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     net_ : skorch.NeuralNet
         The fitted net; ``net_.module_`` is the torch module, which takes raw data.
     history_ : pandas.DataFrame
-        A row an epoch: ``epoch``, ``train_loss``, ``lr``, ``dur`` (seconds) and, with validation
-        data, ``valid_loss`` and ``valid_score``.
+        A row an epoch: ``epoch``, ``train_loss``, with validation data ``valid_loss`` and
+        ``valid_score``, ``lr``, ``gradient_norm`` (mean over the updates, before clipping),
+        ``largest_gradient_norm``, ``dur`` and ``elapsed`` (seconds), ``sequences_per_second`` and
+        ``padding_share`` of the training batches, and what callbacks record.
     loss_curve_ : list of float
         Training loss of each epoch, a token's in the mean.
     validation_scores_ : list of float or None
@@ -210,6 +216,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
             learning to align and translate. ICLR.
     .. [12] Bengio, S., Vinyals, O., Jaitly, N. and Shazeer, N. (2015). Scheduled sampling for
             sequence prediction with recurrent neural networks. NeurIPS.
+    .. [13] Tallec, C. and Ollivier, Y. (2018). Can recurrent neural networks warp time? ICLR.
 
     Examples
     --------
@@ -247,6 +254,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         dropout=0.3,
         recurrent_dropout=0.2,
         input_dropout=0.0,
+        initialization="default",
         static_to="both",
         embedding_size="auto",
         min_frequency=1,
@@ -291,6 +299,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.input_dropout = input_dropout
+        self.initialization = initialization
         self.static_to = static_to
         self.embedding_size = embedding_size
         self.min_frequency = min_frequency

@@ -52,6 +52,22 @@ def test_attention_weights_do_not_depend_on_the_batch():
         assert of_row.sum() == pytest.approx(1, abs=1e-6)
 
 
+def test_attention_weights_behind_a_stem_are_shared_by_the_steps_it_made_one_of():
+    model = fitted(X=ragged(range(2, 30)), stem="conv")
+    X = ragged([20, 5, 8])
+    encoder = model.net_.module_.encoder
+    for x, of_row in zip(X, model.attention_weights(X), strict=True):
+        with torch.no_grad():
+            inputs = encoder.inputs(torch.from_numpy(x)[:, None], None)
+            made, lengths = encoder.stem(inputs, torch.tensor([len(x)]))
+            outputs = encoder.recurrence(made, lengths, None)[: int(lengths)]
+            shares = encoder.pooling.weights(outputs, torch.ones(len(outputs), 1, 1) > 0)[:, 0, 0]
+        assert len(of_row) == len(x)
+        groups = np.split(of_row, range(8, len(x), 8))
+        np.testing.assert_allclose([group.sum() for group in groups], shares, atol=1e-6)
+        assert all(np.ptp(group) < 1e-7 for group in groups)
+
+
 def test_attention_weights_of_one_array_are_one_array():
     cube = np.random.default_rng(0).normal(size=(6, 5, 2))
     weights = fitted(X=cube).attention_weights(cube)

@@ -217,9 +217,19 @@ def test_history_on_given_ax_stands_beside_what_is_there(classifier):
 def test_history_scale_and_seconds(classifier):
     display = HistoryDisplay.from_estimator(classifier, log_scale=True, x="seconds")
     assert display.ax_.get_yscale() == "log"
-    seconds = classifier.history_["dur"].cumsum()
+    seconds = classifier.history_["elapsed"]
     np.testing.assert_allclose(display.lines_[0]["valid_score"].get_xdata(), seconds)
     assert display.axes_[1].get_xlabel() == "seconds"
+    older = HistoryDisplay([pd.DataFrame({"train_loss": [2.0, 1.0], "dur": [0.5, 0.25]})])
+    assert_line_is(older.plot(x="seconds").lines_[0]["train_loss"], [0.5, 0.75], [2, 1])
+
+
+def test_history_shows_any_column(classifier):
+    display = HistoryDisplay.from_estimator(classifier, panels=["gradient_norm", "padding_share"])
+    for column, line in display.lines_[0].items():
+        assert_line_is(line, [1, 2, 3], classifier.history_[column])
+    assert display.ax_.get_ylabel() == "gradient norm"
+    assert display.ax_.get_legend() is None
 
 
 def test_history_of_pipelines_and_searches(classifier):

@@ -25,6 +25,7 @@ ALLOWED = {
         "_reader",
     },
     "_identity": set(),
+    "callbacks": {"training"},
     "_reader": {"data"},
     "_device": set(),
     "_params": set(),

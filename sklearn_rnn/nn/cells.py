@@ -51,6 +51,8 @@ class Cell(ABC):
     n_gates: ClassVar[int]
     n_states: ClassVar[int] = 1
     has_recurrent_weights: ClassVar[bool] = True
+    keeps_by_gates: ClassVar[bool] = False
+    """Whether gates say how much of the state is kept: then ``keep_by`` sets where they start."""
     kernel: ClassVar[Callable[..., Any] | None] = None
     """torch's fused kernel of one layer and direction of this cell, if there is one."""
     through_time: ClassVar[type[torch.autograd.Function] | None] = None
@@ -60,6 +62,17 @@ class Cell(ABC):
         """Fill the biases in place; zero unless the cell knows better."""
         weights.bias_ih.zero_()
         weights.bias_hh.zero_()
+
+    def keep_by(self, log_odds: Tensor, weights: CellWeights) -> None:
+        """Fill the biases of gates in place, so that units start by keeping their state.
+
+        Parameters
+        ----------
+        log_odds : Tensor of shape (hidden,)
+            Of keeping, for each unit.
+        weights : CellWeights
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no gates that keep its state.")
 
     @abstractmethod
     def step(self, x: Tensor, state: State, weights: CellWeights) -> State:
@@ -171,8 +184,13 @@ class GRU(Cell):
     """Let a gate choose, unit by unit, between keeping the state and taking a new one."""
 
     n_gates = 3  # reset, update, new
+    keeps_by_gates = True
     kernel = staticmethod(torch._VF.gru)
     through_time = GRUThroughTime
+
+    def keep_by(self, log_odds: Tensor, weights: CellWeights) -> None:
+        """Set the update gate, which here is what is kept."""
+        weights.bias_ih[len(log_odds) : 2 * len(log_odds)] = log_odds
 
     def step(self, x: Tensor, state: State, weights: CellWeights) -> State:
         """``h = (1 - z) * n + z * h`` with ``n = tanh(U x + r * (W h))`` (Cho et al. 2014)."""
@@ -190,6 +208,7 @@ class LSTM(Cell):
 
     n_gates = 4  # input, forget, cell, output
     n_states = 2  # h, c
+    keeps_by_gates = True
     kernel = staticmethod(torch._VF.lstm)
 
     def initialize_bias(self, weights: CellWeights) -> None:
@@ -197,6 +216,12 @@ class LSTM(Cell):
         super().initialize_bias(weights)
         hidden = weights.hidden_size
         weights.bias_ih[hidden : 2 * hidden] = 1.0
+
+    def keep_by(self, log_odds: Tensor, weights: CellWeights) -> None:
+        """Set the forget gate, and the input gate to the contrary."""
+        hidden = len(log_odds)
+        weights.bias_ih[hidden : 2 * hidden] = log_odds
+        weights.bias_ih[:hidden] = -log_odds
 
     def step(self, x: Tensor, state: State, weights: CellWeights) -> State:
         """``c = f * c + i * g``, ``h = o * tanh(c)`` (Hochreiter & Schmidhuber 1997, Gers 2000)."""
@@ -218,6 +243,7 @@ class MinGRU(Cell):
 
     n_gates = 2  # update, candidate
     has_recurrent_weights = False
+    keeps_by_gates = True
     kernel = staticmethod(scan_in_log_space)
     through_time = LerpThroughTime
 
@@ -226,6 +252,10 @@ class MinGRU(Cell):
         super().initialize_bias(weights)
         hidden = weights.hidden_size
         weights.bias_ih[:hidden] = -torch.logspace(math.log10(2), 2, hidden).sub(1).log()
+
+    def keep_by(self, log_odds: Tensor, weights: CellWeights) -> None:
+        """Set the update gate, which here is what is new."""
+        weights.bias_ih[: len(log_odds)] = -log_odds
 
     def step(self, x: Tensor, state: State, weights: CellWeights) -> State:
         """``h = (1 - z) * h + z * g(V x)`` with ``z = sigmoid(U x)``, g positive."""

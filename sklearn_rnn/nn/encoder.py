@@ -11,9 +11,10 @@ from sklearn_rnn.nn.cells import Cell
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.heads import LinearHead
 from sklearn_rnn.nn.inputs import MixedInput
-from sklearn_rnn.nn.pooling import POOLINGS, AttentionPooling, Pooling
+from sklearn_rnn.nn.pooling import POOLINGS, AttentionPooling, MeanPooling, Pooling
 from sklearn_rnn.nn.recurrence import Recurrence
 from sklearn_rnn.nn.static import StaticEncoder
+from sklearn_rnn.nn.stem import STEMS, Stem, inside
 
 
 class Encoder(nn.Module):
@@ -101,6 +102,10 @@ class SequenceEncoder(Encoder):
     pooling : str or type[Pooling]
         A name of :data:`~sklearn_rnn.nn.pooling.POOLINGS` or a class derived from ``Pooling``.
     generator : torch.Generator
+    stem : Stem, optional
+        What shortens sequences for the recurrence. The mean of what it makes stands beside the
+        pooled vector, so that the head reads it past the recurrence too (after the LSTM-FCN of
+        Karim et al. 2018).
     """
 
     def __init__(
@@ -110,11 +115,16 @@ class SequenceEncoder(Encoder):
         static: StaticEncoder | None,
         pooling: str | type[Pooling],
         generator: Generator,
+        stem: Stem | None = None,
     ) -> None:
         super().__init__(inputs, recurrence, static)
         pooling = POOLINGS[pooling] if isinstance(pooling, str) else pooling
         self.pooling = pooling(recurrence.output_size, generator)
         self.output_size = pooling.multiple * recurrence.output_size
+        self.stem = stem
+        if stem is not None:
+            self.pooling_of_stem = MeanPooling(stem.output_size, generator)
+            self.output_size += stem.output_size
         if static is not None:
             self.of_no_steps = nn.Parameter(torch.zeros(self.output_size))
             self.output_size += static.output_size
@@ -122,10 +132,16 @@ class SequenceEncoder(Encoder):
     def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
         """Return a Tensor of shape (batch, output_size) for what :meth:`read` takes."""
         n_steps = lengths if self.static is None else lengths.clamp(min=1)
-        outputs, for_head = self.read(values, n_steps, **others)
+        x, start, for_head = self.prepare(values, n_steps, **others)
+        if self.stem is not None:
+            x, n_steps = self.stem(x, n_steps)
+        outputs = self.recurrence(x, n_steps, start)
         last = self.recurrence.last(outputs, n_steps)
-        inside = torch.arange(len(outputs), device=lengths.device)[:, None] < n_steps
-        pooled = self.pooling(outputs, last, inside[..., None], n_steps)
+        is_inside = inside(n_steps, len(outputs)).t()[..., None]
+        pooled = self.pooling(outputs, last, is_inside, n_steps)
+        if self.stem is not None:
+            of_stem = self.pooling_of_stem(x, x[0], is_inside, n_steps)
+            pooled = torch.cat([pooled, of_stem], dim=1)
         if self.static is not None:
             pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
         return pooled if for_head is None else torch.cat([pooled, for_head], dim=1)
@@ -133,7 +149,8 @@ class SequenceEncoder(Encoder):
     def prefixes(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
         """Return what :meth:`forward` makes of each sequence cut after each of its steps.
 
-        For a recurrence of one direction only, where a cut changes none of the outputs before it.
+        Without a stem and for a recurrence of one direction only, where a cut changes none of the
+        outputs before it.
 
         Returns
         -------
@@ -150,18 +167,27 @@ class SequenceEncoder(Encoder):
     def looking(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
         """Return the share of each step in what an attention pooling makes of them.
 
+        Steps that a stem made one of share what that one has.
+
         Returns
         -------
         Tensor of shape (batch, time, 1)
             Time ends with the longest sequence.
         """
-        n_steps = lengths if self.static is None else lengths.clamp(min=1)
-        outputs, _ = self.read(values, n_steps, **others)
-        outputs = outputs[: max(int(n_steps.max()), 1)]
-        inside = torch.arange(len(outputs), device=lengths.device)[:, None] < n_steps
-        return (
-            cast(AttentionPooling, self.pooling).weights(outputs, inside[..., None]).transpose(0, 1)
-        )
+        n_steps = read = lengths if self.static is None else lengths.clamp(min=1)
+        x, start, _ = self.prepare(values, n_steps, **others)
+        if self.stem is not None:
+            x, read = self.stem(x, n_steps)
+        outputs = self.recurrence(x, read, start)
+        is_inside = inside(read, len(outputs)).t()[..., None]
+        weights = cast(AttentionPooling, self.pooling).weights(outputs, is_inside)
+        n_longest = int(n_steps.max())
+        if self.stem is not None:
+            each = self.stem.steps_each
+            place = torch.arange(n_longest, device=lengths.device) // each
+            shared = (n_steps - place[:, None] * each).clamp(min=1, max=each)
+            weights = weights[place] / shared[..., None]
+        return weights[:n_longest].transpose(0, 1)
 
 
 class StepEncoder(Encoder):
@@ -225,12 +251,17 @@ class Network(nn.Module):
         bptt_steps: int | None,
         static_to: str,
         generator: Generator,
+        stem: str | None = None,
         **of_encoder: Any,
     ) -> Self:
         """Build from an estimator's parameters; the head starts at ``initial_outputs``."""
+        n_read = inputs.output_size
+        if stem is not None:
+            of_encoder["stem"] = STEMS[stem](n_read, hidden_size, generator)
+            n_read = of_encoder["stem"].output_size
         recurrence = Recurrence(
             cell,
-            inputs.output_size,
+            n_read,
             hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,
@@ -288,7 +319,7 @@ class ManyToOne(Network):
         generator: Generator,
         **of_encoder: Any,
     ) -> Encoder:
-        """Return one that pools; it takes the ``pooling``."""
+        """Return one that pools; it takes the ``pooling`` and a stem."""
         return SequenceEncoder(inputs, recurrence, static, generator=generator, **of_encoder)
 
 

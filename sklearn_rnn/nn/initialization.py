@@ -2,7 +2,8 @@
 
 Recurrent weights are orthogonal gate by gate (Saxe et al. 2014), input weights are Xavier uniform
 gate by gate (Glorot and Bengio 2010), the forget gate starts open with a bias of 1 in sum
-(Jozefowicz et al. 2015), and the head starts at the best constant answer with small random weights,
+(Jozefowicz et al. 2015) or, on demand, all gates for a memory of many lengths (Tallec and Ollivier
+2018), and the head starts at the best constant answer with small random weights,
 so that the first gradients tell about the data and not about a bad start. Every draw comes from the
 generator passed; torch's global one is neither read nor moved.
 """
@@ -14,6 +15,19 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 HEAD_GAIN = 0.1
+
+INITIALIZATIONS = ("default", "chrono")
+"""What gates may start from: the cell's own biases, or biases for a memory of many lengths."""
+
+
+def chrono(n_units: int, longest: int, generator: Generator) -> Tensor:
+    """Return the log-odds of keeping a state, one a unit, for a memory of up to so many steps.
+
+    A unit that keeps its state with odds u to 1 forgets within u + 1 steps or so; u is drawn evenly
+    between 1 and ``longest - 1`` (Tallec and Ollivier 2018, "Can recurrent neural networks warp
+    time?").
+    """
+    return torch.empty(n_units).uniform_(1.0, max(longest - 1.0, 1.0), generator=generator).log_()
 
 
 def initialize_gates(

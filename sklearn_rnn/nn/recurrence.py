@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from sklearn_rnn.nn.cells import CELLS, MIN_ROWS, Cell, CellWeights, State
 from sklearn_rnn.nn.dropout import Dropout, keep_mask
-from sklearn_rnn.nn.initialization import initialize_gates
+from sklearn_rnn.nn.initialization import chrono, initialize_gates
 
 STEPS_AT_ONCE = 1 << 14
 """Padded steps walked at once without gradients: bounds the memory of a very long sequence."""
@@ -89,6 +89,14 @@ class Recurrence(nn.Module):
             self.cell.initialize_bias(weights)
         for name, parameter in weights._asdict().items():
             self.register_parameter(f"{name}_l{layer}{direction}", parameter)
+
+    def spread_memory(self, longest: int) -> None:
+        """Start gates so that units forget within one step to ``longest``, of a cell that can."""
+        with torch.no_grad():
+            for layer in range(self.num_layers):
+                for direction in self.directions:
+                    log_odds = chrono(self.hidden_size, longest, self.generator)
+                    self.cell.keep_by(log_odds, self._weights_of(layer, direction))
 
     def weights(self, layer: int, direction: str) -> CellWeights:
         """Return one layer's and direction's weights, thinned by recurrent dropout in training."""
@@ -261,6 +269,13 @@ class Stepper:
         """Go on with these rows of the batch, some of them several times or not at all."""
         self.masks = [mask[rows] for mask in self.masks]
         self.states = [tuple(s[rows] for s in state) for state in self.states]
+
+
+def spread_memory(network: nn.Module, longest: int) -> None:
+    """Start the gates of all recurrences of a network for sequences of up to so many steps."""
+    for part in network.modules():
+        if isinstance(part, Recurrence):
+            part.spread_memory(longest)
 
 
 def at_step(x: Tensor, step: Tensor) -> Tensor:

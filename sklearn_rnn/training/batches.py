@@ -97,6 +97,7 @@ class BatchSource:
         self.generator = generator
         self.augment = augment
         self.feeds_targets = feeds_targets
+        self._n_steps = self._n_padded_steps = 0
         self._target = target
         self._lengths = inputs.lengths
         if feeds_targets and isinstance(target, SequenceTargets):  # the longer of both counts
@@ -112,10 +113,19 @@ class BatchSource:
             yield from self.in_order()
             return
         lengths = self._lengths
+        self._n_steps = self._n_padded_steps = 0
         for rows in shuffled_batches(self.rows, lengths, self.batch_size, self.generator):
             parts = list(cut_to_steps(rows, lengths, self.max_steps))
+            for part in parts:
+                self._n_steps += int(lengths[part].sum())
+                self._n_padded_steps += len(part) * int(lengths[part].max())
             whole = len(parts) == 1
             yield self.gather(rows, augment=self.augment) if whole else Parts(self, parts)
+
+    @property
+    def padding_share(self) -> float:
+        """Share of the steps of the last epoch's batches that stood behind a sequence's end."""
+        return 1 - self._n_steps / max(self._n_padded_steps, 1)
 
     def in_order(self) -> Iterator[SkorchBatch]:
         """Yield all batches once, in a fixed order and as they are, to measure by."""

@@ -1,4 +1,4 @@
-"""skorch callbacks of every fit: validation score, divergence, early stopping."""
+"""skorch callbacks of a fit: validation score, divergence, early stopping, teacher forcing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from skorch.callbacks import Callback
 
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.training.losses import at_end
+
+
+class Closing(Callback):
+    """A callback that has something open while training goes on."""
+
+    def close(self) -> None:
+        """Close it, also after an error; called when a fit ends in any way."""
 
 
 class ValidationScore(Callback):
@@ -68,28 +75,6 @@ def _diverged(what: str) -> str:
         f"Training diverged: {what}. Lower lr, set gradient_clip, keep standardize=True, or look "
         "for extreme values in X and y."
     )
-
-
-class GradientClipping(Callback):
-    """Shrink the gradient of a batch whose norm, over all weights, is too large.
-
-    As ``torch.nn.utils.clip_grad_norm_``, in a fifth of the time: weights of a recurrent network
-    are few and small, so that an update is mostly overhead.
-
-    Parameters
-    ----------
-    max_norm : float
-    """
-
-    def __init__(self, max_norm: float) -> None:
-        self.max_norm = max_norm
-
-    def on_grad_computed(self, net: Any, **kwargs: Any) -> None:
-        """Scale all gradients by one factor, at most 1."""
-        groups = net.optimizer_.param_groups
-        gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        torch._foreach_mul_(gradients, (self.max_norm / (norm + 1e-6)).clamp_(max=1.0))
 
 
 class EarlyStopping(Callback):
@@ -201,17 +186,3 @@ class TeacherForcing(Callback):
 def are_callbacks(value: Any) -> bool:
     """Tell whether a value is a list of skorch callbacks, not of their classes."""
     return isinstance(value, list | tuple) and all(isinstance(cb, Callback) for cb in value)
-
-
-def fit_callbacks(
-    target: Target,
-    *,
-    gradient_clip: float | None,
-    schedule: Callback | None,
-    stopping: EarlyStopping | None,
-    progress: Callback | None,
-) -> list[Callback]:
-    """Return the library's own callbacks of a fit, in the order they are called."""
-    clipping = None if gradient_clip is None else GradientClipping(gradient_clip)
-    callbacks = [ValidationScore(target), DivergenceCheck(), clipping, schedule, stopping, progress]
-    return [callback for callback in callbacks if callback is not None]

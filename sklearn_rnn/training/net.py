@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sklearn_rnn.training.batches import BatchSource, Parts
+from sklearn_rnn.training.callbacks import Closing
 from sklearn_rnn.training.checkpoint import Checkpoint
 from sklearn_rnn.training.losses import LOSSES, loss_of_prefixes
 from sklearn_rnn.training.memory import freed_memory_kept
-from sklearn_rnn.training.progress import ProgressBar
 
 
 class StopTraining(Exception):
@@ -29,6 +29,8 @@ class RecurrentNet(NeuralNet):
     """A skorch net whose X is a training :class:`BatchSource` and whose y a validation one."""
 
     stop_requested = False
+    settings: Mapping[str, Any]
+    """Name and parameters of the estimator, for loggers of runs."""
     step_loss = 0.0
     """Share of the loss after every step, if the module has answers there: ``prefixes``."""
 
@@ -183,8 +185,8 @@ def train(
             net.fit_loop(training, validation, epochs=n_left)
         net.notify("on_train_end", X=training, y=validation)
     finally:
-        for callback in own_callbacks:
-            if isinstance(callback, ProgressBar):
+        for callback in (*own_callbacks, *user_callbacks):
+            if isinstance(callback, Closing):
                 callback.close()
     _tidy(net, user_callbacks)
 

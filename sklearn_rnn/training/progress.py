@@ -6,11 +6,10 @@ import sys
 from typing import Any
 
 from skorch import NeuralNet
-from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
 from sklearn_rnn.training.batches import BatchSource
-from sklearn_rnn.training.callbacks import EarlyStopping
+from sklearn_rnn.training.callbacks import Closing, EarlyStopping
 from sklearn_rnn.training.samples import Samples
 
 
@@ -43,7 +42,7 @@ def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: Ne
     )
 
 
-class ProgressBar(Callback):
+class ProgressBar(Closing):
     """One line of settings, then a bar over epochs with losses, score and time.
 
     Parameters

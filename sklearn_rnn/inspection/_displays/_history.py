@@ -190,7 +190,7 @@ class HistoryDisplay:
         log_scale : bool, default=False
             Whether losses have a logarithmic axis.
         x : {"epoch", "seconds"}, default="epoch"
-            What runs to the right. Seconds are those spent in the epochs so far.
+            What runs to the right. Seconds are those since the fit began.
         line_kw : dict or None, default=None
             Passed to ``matplotlib.axes.Axes.plot``.
 
@@ -348,6 +348,8 @@ def _progress(history: pd.DataFrame, x: str) -> np.ndarray:
     """Return where each epoch stands."""
     if x == "epoch":
         return np.arange(1, len(history) + 1)
+    if "elapsed" in history:
+        return history["elapsed"].to_numpy()
     return history["dur"].to_numpy().cumsum()
 
 
