@@ -1,5 +1,6 @@
 """Looking into data, networks and predictions: is something wrong, and where is it from."""
 
+from sklearn_rnn.inspection._describe import SequenceDescription, describe_sequences
 from sklearn_rnn.inspection._displays._attention import AttentionDisplay
 from sklearn_rnn.inspection._displays._forecast import ForecastDisplay
 from sklearn_rnn.inspection._displays._gradient_flow import GradientFlowDisplay
@@ -8,6 +9,8 @@ from sklearn_rnn.inspection._displays._step_importance import StepImportanceDisp
 from sklearn_rnn.inspection._displays._step_probability import StepProbabilityDisplay
 from sklearn_rnn.inspection._gradient_flow import GradientFlow, gradient_flow
 from sklearn_rnn.inspection._importance import step_importance
+from sklearn_rnn.inspection._lr_range import LRRange, lr_range_test
+from sklearn_rnn.inspection._overfit import OverfitResult, overfit_one_batch
 
 __all__ = [
     "AttentionDisplay",
@@ -15,8 +18,14 @@ __all__ = [
     "GradientFlow",
     "GradientFlowDisplay",
     "HistoryDisplay",
+    "LRRange",
+    "OverfitResult",
+    "SequenceDescription",
     "StepImportanceDisplay",
     "StepProbabilityDisplay",
+    "describe_sequences",
     "gradient_flow",
+    "lr_range_test",
+    "overfit_one_batch",
     "step_importance",
 ]

@@ -129,6 +129,8 @@ def gradient_flow(
     With several layers in both directions the answer is read from both ends, so that the lower
     layers' gradients grow again far back; the verdict goes by the top layer then.
 
+    With ``stem="conv"`` a step back is one of the recurrence, of eight steps of X.
+
     The state of an LSTM is its output and its memory, and the norm is that of both. ``bptt_steps``
     cuts no gradient here, except that a language model's texts are windows of that many steps.
 
@@ -162,7 +164,7 @@ def gradient_flow(
         raise ValueError("X has no sequence with steps, so there are no states to look at.")
     rows = some_rows(with_steps, n_sequences, random)
     looker = _Looker(net)
-    lengths = source._lengths
+    lengths = source.inputs.lengths
     rows = rows[np.argsort(lengths[rows], kind="stable")]
     of_batches = [
         looker.norms(*source.gather(part)) for part in cut_to_steps(rows, lengths, MAX_STEPS)
@@ -273,11 +275,16 @@ class _Looker:
         n_lags = max(a.shape[1] for a in aligned.values())
         return np.concatenate([_with_lags(aligned[i][None], n_lags) for i in range(len(series))])
 
+    def _n_states(self, lengths: np.ndarray) -> np.ndarray:
+        """Return how many steps the recurrence takes for sequences of these lengths."""
+        stem = getattr(self.module.encoder, "stem", None)
+        return lengths if stem is None else np.array([stem.shortened(int(n)) for n in lengths])
+
     def _losses(
         self, outputs: Tensor, target: Any, lengths: Tensor
     ) -> list[tuple[Tensor, np.ndarray, np.ndarray]]:
         """Return losses, the step of each sequence that lags count from, and for which series."""
-        end = lengths.cpu().numpy() - 1
+        end = self._n_states(lengths.cpu().numpy()) - 1
         everywhere = np.ones(len(self.labels), dtype=bool)
         if not isinstance(target, tuple):
             return [(self.criterion(outputs, _double(target)).sum(), end, everywhere)]
@@ -436,7 +443,8 @@ def _verdict(flow: GradientFlow, looker: _Looker, estimator: Any) -> str:
 
 def _remedy(estimator: Any) -> str:
     """Say what helps against vanishing gradients, of what is not there yet."""
-    remedies = ["shorten the sequences"]
+    has_stem = hasattr(estimator, "stem") and estimator.stem is None
+    remedies = ["shorten the sequences" + (", as stem='conv' does" if has_stem else "")]
     if estimator.cell in ("rnn", "gru"):
         remedies.insert(0, "take cell='lstm'" + (" or 'gru'" if estimator.cell == "rnn" else ""))
     pooling = getattr(estimator, "pooling", "last")

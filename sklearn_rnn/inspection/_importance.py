@@ -27,8 +27,8 @@ from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput
 MAX_STEPS = 1 << 16
 """Padded steps that go through the network at once, all points of the path counted."""
 
-TOLERANCE, SMALL = 0.05, 1e-3
-"""How far, relatively and absolutely, a sum may be off the difference of predictions."""
+TOLERANCE = 0.05
+"""How far a sum may be off the difference of predictions, in parts of it or of its mean size."""
 
 LAST = -1
 
@@ -156,7 +156,7 @@ def step_importance(
     n_columns = network.steps.width
     flat = np.zeros((len(explained.inputs.sequences.values), n_columns))
     static = np.zeros((len(explained.inputs), network.static.width if network.static else 0))
-    is_off = np.zeros(len(static), dtype=bool)
+    sums, differences = np.zeros((2, len(static)))
     offsets, of_rows = explained.inputs.sequences.offsets, explained.inputs.sequences.lengths
     order = np.argsort(explained.longest, kind="stable")
     for rows in cut_to_steps(order, explained.longest, max(MAX_STEPS // n_steps, 1)):
@@ -181,27 +181,29 @@ def step_importance(
         inside = np.arange(attributions[0].shape[1]) < of_rows[rows, None]
         of_steps = network.steps.folded(attributions[0])
         flat[places_of(offsets, rows)] = of_steps[inside]
-        total = sum(a.flatten(1).sum(1) for a in attributions)
-        is_off[rows] = ((total - difference).abs() > TOLERANCE * difference.abs() + SMALL).cpu()
+        sums[rows] = sum(a.flatten(1).sum(1).cpu().numpy() for a in attributions)
+        differences[rows] = difference.cpu().numpy()
         if return_static and network.static is not None:
             static[rows] = network.static.folded(attributions[1])
-    if is_off.any():
-        _warn_of_gaps(np.flatnonzero(is_off), len(is_off), n_steps)
+    _warn_of_gaps(sums, differences, n_steps)
     importance = split_at(flat, of_rows)
     if isinstance(estimator, RNNLanguageModel):
         importance[:] = [of_row[1:] for of_row in importance]  # the start is no token
     return (importance, static) if return_static else importance
 
 
-def _warn_of_gaps(rows: np.ndarray, n_rows: int, n_steps: int) -> None:
-    warnings.warn(
-        f"The importances of {len(rows)} of {n_rows} sequence(s), row {rows[0]} first, sum up to "
-        f"more than {TOLERANCE:.0%} beside the difference between the predictions for them and "
-        "for the baseline: on the way there the prediction changes too steeply for "
-        f"n_steps={n_steps}. Raise n_steps, or give a baseline that is nearer.",
-        UserWarning,
-        stacklevel=3,
-    )
+def _warn_of_gaps(sums: np.ndarray, differences: np.ndarray, n_steps: int) -> None:
+    large = np.maximum(abs(differences), abs(differences).mean())
+    rows = np.flatnonzero(abs(sums - differences) > TOLERANCE * large + 1e-6)
+    if len(rows):
+        warnings.warn(
+            f"The importances of {len(rows)} of {len(sums)} sequence(s), row {rows[0]} first, sum "
+            f"up to more than {TOLERANCE:.0%} beside the difference between the predictions for "
+            "them and for the baseline: on the way there the prediction changes too steeply for "
+            f"n_steps={n_steps}. Raise n_steps, or give a baseline that is nearer.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _captum() -> Any:

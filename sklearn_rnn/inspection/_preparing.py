@@ -49,9 +49,20 @@ def check_options(function: str, values: dict[str, Any], rules: dict[str, Rule])
 
 
 def trial(estimator: Any, **settings: Any) -> Any:
-    """Return an unfitted copy for a trial fit: nothing is shown, saved or held out."""
-    quiet = {"verbose": 0, "warm_start": False, "early_stopping": False, "callbacks": None}
-    return clone(estimator).set_params(**(quiet | settings))
+    """Return an unfitted copy for a trial fit: nothing is shown, stored or held out."""
+    quiet = {
+        "verbose": 0,
+        "warm_start": False,
+        "early_stopping": False,
+        "checkpoint_dir": None,
+        "callbacks": None,
+    }
+    model = clone(estimator).set_params(**(quiet | settings))
+    if model.lr_schedule != estimator.lr_schedule:  # options are of the one that they came with
+        model.set_params(lr_schedule_options=None)
+    if model.optimizer != estimator.optimizer:
+        model.set_params(optimizer_options=None)
+    return model
 
 
 def fit_probed(model: Any, probe: Probe, X: Any, y: Any, *validation: Any) -> None:
@@ -72,7 +83,7 @@ def prepared(estimator: Any, X: Any, y: Any) -> Prepared:
         )
         return Prepared(reader.net_, reader._source(samples, samples.rows))
     start = AtStart()
-    fit_probed(trial(estimator), start, X, y)
+    fit_probed(trial(estimator, lr_schedule=None), start, X, y)
     return Prepared(start.net, start.source)
 
 
