@@ -139,6 +139,31 @@ def test_attention_without_attention_is_an_error(classifier):
         AttentionDisplay.from_estimator(model, WORDS)
 
 
+def test_attention_errors_say_what_is_wrong():
+    one = [np.ones((2, 3)) / 3]
+    with pytest.raises(ValueError, match=r"'weights' parameter.*Got shapes \[\(2, 3\), \(3,\)\]"):
+        AttentionDisplay([*one, np.ones(3) / 3]).plot()
+    with pytest.raises(ValueError, match=r"'weights' parameter.*Got shapes \[\]"):
+        AttentionDisplay([]).plot()
+    with pytest.raises(ValueError, match=r"'names' parameter.*one entry a sample, 1 in all. Got 2"):
+        AttentionDisplay(one, names=["a", "b"]).plot()
+    with pytest.raises(ValueError, match=r"Row 0 of 'x_labels' must hold 3 texts.*Got 2"):
+        AttentionDisplay(one, x_labels=[["a", "b"]]).plot()
+    with pytest.raises(ValueError, match=r"Row 0 of 'y_labels' must hold 2 texts.*Got 3"):
+        AttentionDisplay(one, y_labels=["abc"]).plot()
+
+
+def test_attention_bar_tells_the_colours_of_the_images(speller):
+    display = AttentionDisplay.from_estimator(speller, WORDS, rows=0, cmap="viridis")
+    bar = display.figure_.axes[-1]
+    assert bar.get_ylabel() == "weight"
+    assert bar.get_ylim() == display.images_[0].get_clim()
+    assert display.images_[0].get_cmap().name == "viridis"
+    plain = AttentionDisplay(display.weights).plot(colorbar=False, vmax=1)
+    assert plain.images_[0].get_clim() == (0, 1)
+    assert len(plain.figure_.axes) == 1
+
+
 def test_attention_on_given_axes(speller):
     figure, axes = plt.subplots(2, 2)
     display = AttentionDisplay.from_estimator(speller, WORDS[:4], ax=axes, colorbar=False)

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_rnn._seq2seq import BaseSeq2Seq
 from sklearn_rnn.inspection._displays._drawing import (
     bar_beside,
     grid_of,
@@ -146,7 +147,7 @@ class AttentionDisplay:
                 "RNNClassifier or RNNRegressor with pooling='attention'. "
                 f"Got {type(network).__name__} instead."
             )
-        writes_answers = hasattr(network, "encoder")
+        writes_answers = isinstance(network, BaseSeq2Seq)
         places, (X, y) = chosen(
             rows, X, y, owner=cls.__name__, a_panel_each=writes_answers and ax is None
         )
@@ -199,10 +200,12 @@ class AttentionDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are too many panels, or not as many Axes as panels.
+            If shapes or labels do not fit, there are too many panels, or not as many Axes as
+            panels.
         """
         owner = type(self).__name__
         weights = [np.asarray(of_row) for of_row in self.weights]
+        self._check_shapes(weights)
         if vmax is None:
             vmax = max(float(of_row.max(initial=0)) for of_row in weights)
         shades = shades_of(owner, 0, vmax, cmap)
@@ -216,11 +219,38 @@ class AttentionDisplay:
         else:
             axes = self._plot_texts(owner, ax, weights, shades)
         if colorbar:
-            bar_beside(axes, shades, "weight")
+            bar_beside(axes, self.images_[0] if self.images_ else shades, "weight")
         self.axes_ = axes
         self.ax_ = axes[0]
         self.figure_ = axes[0].figure
         return self
+
+    def _check_shapes(self, weights: list[np.ndarray]) -> None:
+        """Raise ValueError if weights are not alike, or labels are not as many."""
+        owner = type(self).__name__
+        if not weights or {w.ndim for w in weights} not in ({1}, {2}):
+            raise ValueError(
+                f"The 'weights' parameter of {owner} must hold an array of shape (n_entries, "
+                "n_steps) for each sample, or one of shape (n_steps,). Got shapes "
+                f"{[w.shape for w in weights]} instead."
+            )
+        for name, axis in (("names", None), ("x_labels", -1), ("y_labels", 0)):
+            labels = getattr(self, name)
+            if labels is None:
+                continue
+            if len(labels) != len(weights):
+                raise ValueError(
+                    f"The {name!r} parameter of {owner} must hold one entry a sample, "
+                    f"{len(weights)} in all. Got {len(labels)} instead."
+                )
+            if axis is None:
+                continue
+            for row, (of_row, w) in enumerate(zip(labels, weights, strict=True)):
+                if of_row is not None and len(of_row) != w.shape[axis]:
+                    raise ValueError(
+                        f"Row {row} of {name!r} must hold {w.shape[axis]} texts, as its weights "
+                        f"have the shape {w.shape}. Got {len(of_row)} instead."
+                    )
 
     def _plot_maps(
         self, owner: str, ax: Any, weights: list[np.ndarray], style: dict[str, Any]

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_rnn._seq2seq import BaseSeq2Seq
 from sklearn_rnn.inspection._displays._drawing import (
     free_colors,
     grid_of,
@@ -156,7 +157,7 @@ class ForecastDisplay:
             If there is no such row or channel, numbers of samples differ, or as :meth:`plot`.
         """
         owner, network = cls.__name__, network_of(estimator)
-        if not hasattr(network, "noise_"):
+        if not isinstance(network, BaseSeq2Seq) or hasattr(network, "classes_"):
             raise TypeError(
                 f"{owner} needs a Seq2SeqRegressor, which writes sequences of numbers. "
                 f"Got {type(network).__name__} instead. For forecasts of other models use "

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_consistent_length, check_is_fitted
 
+from sklearn_rnn._language_model import RNNLanguageModel
 from sklearn_rnn.data.ragged import split_at
 from sklearn_rnn.data.sequence_y import read_answers
 from sklearn_rnn.data.tokens import one_column
@@ -129,7 +130,7 @@ def row_names(places: Sequence[int]) -> list[str]:
 
 def steps_of(network: Any, X: Any) -> list[Steps]:
     """Return what each sequence holds, by the estimator's own reading of X."""
-    if hasattr(network, "_read_tokens"):  # of a language model
+    if isinstance(network, RNNLanguageModel):
         column = one_column(X)
         rows = column.to_pylist() if hasattr(column, "to_pylist") else list(column)
         return [Steps(np.empty((len(row), 0)), list(map(str, row))) for row in rows]

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_rnn._language_model import RNNLanguageModel
 from sklearn_rnn.inspection._displays._drawing import (
     bar_beside,
     grid_of,
@@ -153,7 +154,7 @@ class StepImportanceDisplay:
             if output is None and hasattr(network, "predict_proba_steps"):
                 labels = network.predict(X)
                 names = [f"{name}: {label}" for name, label in zip(names, labels, strict=True)]
-        has_classes = hasattr(network, "classes_") or hasattr(network, "_read_tokens")
+        has_classes = hasattr(network, "classes_") or isinstance(network, RNNLanguageModel)
         display = cls(
             list(importances),
             tokens=tokens,
@@ -215,7 +216,7 @@ class StepImportanceDisplay:
         else:
             axes = self._plot_texts(owner, ax, of_rows, shades)
         if colorbar:
-            bar_beside(axes, shades, self.label)
+            bar_beside(axes, self.images_[0] if self.images_ else shades, self.label)
         self.axes_ = axes
         self.ax_ = axes[0]
         self.figure_ = axes[0].figure

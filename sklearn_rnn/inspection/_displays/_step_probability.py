@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_rnn._params import suggestion
+from sklearn_rnn._step import BaseStep
 from sklearn_rnn.inspection._displays._drawing import (
     GREY,
     PALETTE,
@@ -151,7 +152,7 @@ class StepProbabilityDisplay:
         """
         network = network_of(estimator)
         per_step = getattr(network, "predict_proba_steps", None)
-        if per_step is None and type(network).__name__.startswith("Step"):
+        if per_step is None and isinstance(network, BaseStep):
             per_step = getattr(network, "predict_proba", None)
         if per_step is None:
             raise TypeError(
