@@ -28,9 +28,12 @@ from sklearn_rnn.inspection import (
     ForecastDisplay,
     GradientFlowDisplay,
     HistoryDisplay,
+    LRRange,
+    LRRangeDisplay,
     StepImportanceDisplay,
     StepProbabilityDisplay,
     gradient_flow,
+    lr_range_test,
 )
 from sklearn_rnn.inspection._displays._drawing import MAX_PANELS, PALETTE
 from tests.display_helpers import SMALL, STEP_Y, X, Y, assert_line_is, draw, legend_of
@@ -328,3 +331,42 @@ def test_gradient_flow_errors_say_what_is_wrong(classifier):
     _, axes = plt.subplots(1, 2)
     with pytest.raises(ValueError, match=r"'ax' parameter of GradientFlowDisplay.*Got 2"):
         GradientFlowDisplay.from_estimator(classifier, X, Y, ax=axes)
+
+
+# -- learning rates -------------------------------------------------------------------------------
+
+
+def test_lr_range_lines_are_the_losses(classifier):
+    display = LRRangeDisplay.from_estimator(classifier, X, Y, n_updates=30, max_lr=0.5)
+    test = lr_range_test(classifier, X, Y, n_updates=30, max_lr=0.5)
+    assert_line_is(display.line_, test.lrs, test.smoothed)
+    assert_line_is(display.loss_line_, test.lrs, test.losses)
+    assert display.dot_.get_xdata() == [test.suggestion]
+    assert display.dot_.get_ydata()[0] in test.smoothed
+    assert legend_of(display) == ["loss, running mean", f"suggested: {test.suggestion:.2g}"]
+    assert display.ax_.get_xscale() == "log"
+    draw(display)
+
+
+def test_lr_range_marks_the_suggestion_on_the_curve_and_leaves_out_what_is_no_number():
+    lrs = np.array([0.001, 0.01, 0.1, 1.0])
+    losses, smoothed = np.array([3.0, 2.0, 1.0, np.inf]), np.array([3.0, 2.5, 1.5, np.nan])
+    result = LRRange(lrs, losses, smoothed, 0.01, 0.1, 0.1, True)
+    display = LRRangeDisplay(result).plot()
+    assert_line_is(display.line_, lrs[:3], [3.0, 2.5, 1.5])
+    assert_line_is(display.loss_line_, lrs[:3], [3.0, 2.0, 1.0])
+    assert_line_is(display.dot_, [0.01], [2.5])
+    draw(display)
+
+
+def test_lr_range_beside_another_has_another_colour(classifier):
+    first = LRRangeDisplay.from_estimator(classifier, X, Y, n_updates=12, name="a")
+    second = LRRangeDisplay.from_estimator(classifier, X, Y, n_updates=10, name="b", ax=first.ax_)
+    assert second.ax_ is first.ax_
+    assert first.line_.get_color() != second.line_.get_color()
+    assert legend_of(second)[::2] == ["a", "b"]
+
+
+def test_lr_range_errors_are_those_of_the_test(classifier):
+    with pytest.raises(ValueError, match=r"'n_updates' parameter of lr_range_test"):
+        LRRangeDisplay.from_estimator(classifier, X, Y, n_updates=1)

@@ -275,8 +275,8 @@ def test_step_importance_of_an_estimator_is_what_the_function_returns(classifier
     for image, of_row in zip(display.images_, expected, strict=True):
         np.testing.assert_array_equal(image.get_array(), of_row.T)
     assert [ax.get_title() for ax in display.axes_] == [
-        f"row 3: {labels[0]}",
-        f"row 8: {labels[1]}",
+        f"row 3, predicted {labels[0]}",
+        f"row 8, predicted {labels[1]}",
     ]
     assert [t.get_text() for t in display.ax_.get_yticklabels()] == ["channel 0", "channel 1"]
     assert display.figure_.axes[-1].get_ylabel() == "importance, log-odds"

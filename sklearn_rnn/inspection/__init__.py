@@ -5,6 +5,7 @@ from sklearn_rnn.inspection._displays._attention import AttentionDisplay
 from sklearn_rnn.inspection._displays._forecast import ForecastDisplay
 from sklearn_rnn.inspection._displays._gradient_flow import GradientFlowDisplay
 from sklearn_rnn.inspection._displays._history import HistoryDisplay
+from sklearn_rnn.inspection._displays._lr_range import LRRangeDisplay
 from sklearn_rnn.inspection._displays._step_importance import StepImportanceDisplay
 from sklearn_rnn.inspection._displays._step_probability import StepProbabilityDisplay
 from sklearn_rnn.inspection._gradient_flow import GradientFlow, gradient_flow
@@ -19,6 +20,7 @@ __all__ = [
     "GradientFlowDisplay",
     "HistoryDisplay",
     "LRRange",
+    "LRRangeDisplay",
     "OverfitResult",
     "SequenceDescription",
     "StepImportanceDisplay",

@@ -153,7 +153,7 @@ class StepImportanceDisplay:
             names = row_names(places)
             if output is None and hasattr(network, "predict_proba_steps"):
                 labels = network.predict(X)
-                names = [f"{name}: {label}" for name, label in zip(names, labels, strict=True)]
+                names = [f"{name}, predicted {y}" for name, y in zip(names, labels, strict=True)]
         has_classes = hasattr(network, "classes_") or isinstance(network, RNNLanguageModel)
         display = cls(
             list(importances),
