@@ -1,4 +1,4 @@
-"""What all of sklearn_rnn.inspection keeps to: forms of X, no traces left, one grammar of errors."""
+"""What all functions of inspection keep to: forms of X, no traces left, errors."""
 
 import copy
 import sys
@@ -172,11 +172,17 @@ def test_trials_store_nothing_and_stay_silent(tmp_path, capsys, caplog):
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize("options", [{"lr_schedule": "plateau", "early_stopping": True},
+SETTINGS = [
+    {"lr_schedule": "plateau", "early_stopping": True},
     {"optimizer": "sgd", "optimizer_options": {"nesterov": True}},
-    {"lr_schedule_options": {"eta_min": 1e-4}}, {"stem": "conv"}, {"step_loss": 0.5, "bidirectional": False},
-    {"bptt_steps": 2, "label_smoothing": 0.1, "input_dropout": 0.1}],
-)  # fmt: skip
+    {"lr_schedule_options": {"eta_min": 1e-4}},
+    {"stem": "conv"},
+    {"step_loss": 0.5, "bidirectional": False},
+    {"bptt_steps": 2, "label_smoothing": 0.1, "input_dropout": 0.1},
+]
+
+
+@pytest.mark.parametrize("options", SETTINGS)
 @pytest.mark.parametrize("function", TRIALS.values(), ids=TRIALS)
 def test_trials_take_all_settings(function, options):
     function(RNNClassifier(**SMALL, **options), ROWS, LABELS)

@@ -194,12 +194,19 @@ def _of_target(target: TargetFigures) -> Iterator[str]:
         name = "y" if len(table) == 1 else f"Output {output} of y"
         if row["std"] == 0:
             yield f"{name} is always {row['mean']:.4g}. There is nothing to learn."
-        elif max(row["max"] - row["mean"], row["mean"] - row["min"]) > 10 * row["std"]:
+        elif _has_far_numbers(row):
             yield (
                 f"{name} reaches from {row['min']:.4g} to {row['max']:.4g} around a mean of "
                 f"{row['mean']:.4g}: few entries make most of the squared error. Take logarithms, "
                 "as by TransformedTargetRegressor, or clip."
             )
+
+
+def _has_far_numbers(row: pd.Series) -> bool:
+    """Tell whether a number is 20 standard deviations, as of the middle half, from the median."""
+    middle = row["75%"] - row["25%"]
+    spread = middle / 1.35 if middle else row["std"]
+    return max(row["max"] - row["50%"], row["50%"] - row["min"]) > 20 * spread
 
 
 def _of_test(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import is_classifier
 from sklearn.utils import _safe_indexing
 
 from sklearn_rnn._language_model import RNNLanguageModel
@@ -19,6 +18,7 @@ from sklearn_rnn._seq2seq import BaseSeq2Seq
 from sklearn_rnn._step import BaseStep
 from sklearn_rnn.data.per_sample import read_y
 from sklearn_rnn.data.sequence_y import read_answers
+from sklearn_rnn.data.targets import ClassTarget
 from sklearn_rnn.data.tokens import is_table, one_column
 from sklearn_rnn.inspection._floor import Contradiction, lowest_loss
 from sklearn_rnn.inspection._preparing import (
@@ -57,6 +57,9 @@ SAFE: dict[str, Any] = {
 """What hardly ever keeps a network from learning one batch; and at least so many units:"""
 SAFE_UNITS = 64
 
+DIVERGED = 20.0
+"""A loss that networks, which start at the best constant answer, come to by diverging alone."""
+
 LARGE = 1_000_000
 LONGEST_TEXT = 200
 """Tokens of a text, or other sequence for a language model, that are learned."""
@@ -72,7 +75,7 @@ class OverfitResult:
         Whether the loss came near zero with the estimator's settings, but for what regularizes.
     loss : float
         The lowest loss it came to: cross-entropy in nats, or squared error in units of the
-        target's variance in the batch.
+        target's variance in the batch. Infinite if training diverged.
     losses : ndarray of shape (n_updates,)
         The loss after each update, without dropout.
     tol : float
@@ -101,8 +104,9 @@ class OverfitResult:
         """Return what came of it in a few lines."""
         above = f" (no network gets below {self.floor:.3g})" if self.floor > 0 else ""
         what = "Reached" if self.reached else "Not reached"
+        fell = f"fell to {self.loss:.3g}" if np.isfinite(self.loss) else "shot up"
         first = (
-            f"{what}: the loss of {len(self.rows)} sequence(s) fell to {self.loss:.3g}{above} in "
+            f"{what}: the loss of {len(self.rows)} sequence(s) {fell}{above} in "
             f"{len(self.losses)} update(s)."
         )
         return "\n".join([first, *(f"- {sentence}" for sentence in self.blocked_by)])
@@ -193,14 +197,14 @@ def overfit_one_batch(
     freed = batch.present(FREED)
     losses = batch.run("", freed)
     floor = batch.floor
-    loss = float(losses.min())
+    loss = _lowest(losses)
     is_low = loss <= floor + tol
     blocked_by = [*map(batch.sentence_of, batch.contradictions)]
     if is_low:
         blocked_by += batch.blocking(freed, {}, loss)
     else:
         safe = batch.present(SAFE | {"hidden_size": max(estimator.hidden_size, SAFE_UNITS)})
-        lowest = float(batch.run(_named(safe), freed | safe).min()) if safe else loss
+        lowest = _lowest(batch.run(_named(safe), freed | safe)) if safe else loss
         if lowest <= floor + tol:
             blocked_by += batch.blocking(safe, freed, lowest, loss)
         else:
@@ -271,7 +275,7 @@ class _Trials:
         probe = FitUntil(self.floor + self.tol)
         fit_probed(trial(self._model, **settings), probe, self.X, self.y, self.X, self.y)
         losses = np.array(probe.losses)
-        self.trials.append((change, float(losses.min()), len(losses)))
+        self.trials.append((change, _lowest(losses), len(losses)))
         return losses
 
     def blocking(
@@ -299,13 +303,13 @@ class _Trials:
         as_set = {name: getattr(self.estimator, name) for name in tried}
         together = untouched
         if together is None:
-            together = float(self.run(_named(as_set), others).min())
+            together = _lowest(self.run(_named(as_set), others))
         if together <= goal:
             return []
         sentences = []
         for name, value in tried.items():
             rest = {other: v for other, v in tried.items() if other != name}
-            remains = float(self.run(f"{name}={as_set[name]!r}", rest | others).min())
+            remains = _lowest(self.run(f"{name}={as_set[name]!r}", rest | others))
             if remains > goal:
                 sentences.append(
                     f"With {name}={as_set[name]!r} as set {_remaining(remains)}; with "
@@ -342,6 +346,11 @@ class _Trials:
         )
 
 
+def _lowest(losses: np.ndarray) -> float:
+    """Return the lowest loss, infinity if training diverged, wherever it came to afterwards."""
+    return float(losses.min()) if losses.max() <= DIVERGED else np.inf
+
+
 def _remaining(loss: float) -> str:
     return f"the loss remains at {loss:.3g}" if np.isfinite(loss) else "training diverges"
 
@@ -364,7 +373,7 @@ def _chosen(estimator: Any, X: Any, y: Any, n_rows: int, random: np.random.Gener
     first: Iterable[int] = []
     if not isinstance(estimator, BaseSeq2Seq | RNNLanguageModel):
         rows, entries = _entries_of(estimator, y, n_samples)
-        if is_classifier(estimator):
+        if issubclass(estimator._target_kind, ClassTarget):
             codes = pd.factorize(entries)[0]
         else:  # any number will do, where some steps have none
             codes = np.where(pd.isna(entries), -1, 0)
