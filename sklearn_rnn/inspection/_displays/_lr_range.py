@@ -92,9 +92,7 @@ class LRRangeDisplay:
         TypeError, ValueError
             As :func:`~sklearn_rnn.inspection.lr_range_test` and :meth:`plot`.
         """
-        result = lr_range_test(
-            estimator, X, y, min_lr=min_lr, max_lr=max_lr, n_updates=n_updates
-        )
+        result = lr_range_test(estimator, X, y, min_lr=min_lr, max_lr=max_lr, n_updates=n_updates)
         return cls(result, name=name).plot(ax=ax)
 
     def plot(self, ax: Any = None, *, line_kw: dict[str, Any] | None = None) -> Self:
