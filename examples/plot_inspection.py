@@ -11,8 +11,7 @@ scikit-learn each has a class, and one call of its ``from_estimator`` draws it.
 # %%
 # Who is speaking?
 # ----------------
-# Utterances of nine speakers, 7 to 29 steps of 12 channels each. Three settings, two seeds of each;
-# a fifth of the training utterances is held out.
+# Utterances of nine speakers, 7 to 29 steps of 12 channels each.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,6 +22,7 @@ from sklearn_rnn.inspection import (
     AttentionDisplay,
     GradientFlowDisplay,
     HistoryDisplay,
+    LRRangeDisplay,
     StepImportanceDisplay,
     StepProbabilityDisplay,
     gradient_flow,
@@ -30,6 +30,23 @@ from sklearn_rnn.inspection import (
 
 X_train, y_train = load_japanese_vowels(split="train", return_X_y=True)
 X_test, y_test = load_japanese_vowels(split="test", return_X_y=True)
+
+# %%
+# Which learning rate
+# -------------------
+# Before the first fit: a copy of the network is trained for 100 updates, from a rate that does
+# nothing to one that does harm. The loss falls where rates are of use.
+
+LRRangeDisplay.from_estimator(RNNClassifier(random_state=0), X_train, y_train)
+plt.show()
+
+# %%
+# How training went
+# -----------------
+# Three cells, two seeds of each, and a fifth of the training utterances held out. Fits of one name
+# share a colour. Where a full line, the held-out loss, turns up while the dashed one still falls,
+# the network begins to learn its training utterances by heart; the dots mark the epochs whose
+# weights were kept.
 
 fits, names = [], []
 for cell in ("rnn", "gru", "lstm"):
@@ -44,13 +61,6 @@ for cell in ("rnn", "gru", "lstm"):
         fits.append(model.fit(X_train, y_train))
         names.append(cell)
         print(f"{cell:4} seed {seed}: test accuracy {model.score(X_test, y_test):.3f}")
-
-# %%
-# How training went
-# -----------------
-# Fits of one name share a colour. Where a full line, the held-out loss, turns up while the dashed
-# one still falls, the network begins to learn its training utterances by heart; the dots mark the
-# epochs whose weights were kept.
 
 HistoryDisplay.from_estimators(fits, names=names, log_scale=True)
 plt.show()
