@@ -135,6 +135,19 @@ def test_ax_of_another_number_is_an_error(stepper):
         StepProbabilityDisplay.from_estimator(stepper, X, rows=[0, 1], ax=ax)
 
 
+def test_displays_stand_in_figures_of_the_user(classifier):
+    figure = plt.figure(layout="constrained")
+    left, right = figure.subfigures(1, 2)
+    history = HistoryDisplay.from_estimator(classifier, ax=left.subplots(2, 1))
+    steps = StepProbabilityDisplay.from_estimator(classifier, X, rows=[1], ax=right.subplots())
+    assert (history.figure_, steps.figure_) == (left, right)
+    figure.canvas.draw()
+    figure, axes = plt.subplot_mosaic("ab", layout="tight", figsize=(9, 3))
+    HistoryDisplay.from_estimator(classifier, ax=axes["a"])
+    StepImportanceDisplay.from_estimator(classifier, X, rows=5, ax=axes["b"])
+    figure.canvas.draw()
+
+
 def test_too_many_panels_are_an_error(stepper):
     many = X * 4
     with pytest.raises(ValueError, match=f"80 panels to draw, more than {MAX_PANELS}.*rows="):

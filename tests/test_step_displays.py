@@ -179,6 +179,16 @@ def test_step_probability_of_forty_sequences_is_one_figure(stepper):
     assert height <= 20
 
 
+def test_step_displays_of_several_categories_have_no_tokens():
+    frame = pd.DataFrame({"v": [["a", "b"], ["b"]] * 6, "w": [["x", "y"], ["y"]] * 6})
+    model = RNNClassifier(**SMALL).fit(frame, [0, 1] * 6)
+    display = StepProbabilityDisplay.from_estimator(model, frame, rows=[0], show_sequence=True)
+    assert display.sequence_axes_ == []
+    draw(display)
+    importance = StepImportanceDisplay.from_estimator(model, frame, rows=[0])
+    assert [t.get_text() for t in importance.ax_.get_yticklabels()] == ["v", "w"]
+
+
 def test_step_displays_of_a_row_without_steps_are_empty_there():
     frame = pd.DataFrame({"v": [[1.0, 2.0], [], [3.0]] * 4, "age": range(12)})
     model = RNNClassifier(pooling="attention", **SMALL | {"bidirectional": False})

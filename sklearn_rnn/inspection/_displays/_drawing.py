@@ -210,4 +210,5 @@ def shades_of(owner: str, vmin: float, vmax: float, cmap: Any) -> Any:
 
 def bar_beside(axes: np.ndarray, shades: Any, label: str) -> None:
     """Put a bar that explains the colours beside all panels."""
-    axes[0].figure.colorbar(shades, ax=list(axes), label=label, fraction=0.06, pad=0.02, aspect=25)
+    of = axes[0] if len(axes) == 1 else list(axes)  # alone, tight layout knows how to make room
+    axes[0].figure.colorbar(shades, ax=of, label=label, fraction=0.06, pad=0.02, aspect=25)

@@ -220,12 +220,7 @@ class GradientFlowDisplay:
 
 def _draw_bounds(ax: Any, *, at_end: bool) -> None:
     """Mark what counts as vanished and exploded; texts stand where lines are far from there."""
-    ends = (
-        (VANISHED, "vanished below", "top"),
-        (1.0, "", "top"),
-        (EXPLODED, "exploded above", "bottom"),
-    )
-    for height, text, side in ends:
+    for height, text in ((VANISHED, "vanished below"), (1.0, ""), (EXPLODED, "exploded above")):
         ax.axhline(height, color="0.8", linewidth=0.8, zorder=1, label="_")
         ax.text(
             0.99 if at_end else 0.01,
@@ -234,6 +229,6 @@ def _draw_bounds(ax: Any, *, at_end: bool) -> None:
             transform=ax.get_yaxis_transform(),
             fontsize="x-small",
             color="0.4",
-            va=side,
+            va="top",
             ha="right" if at_end else "left",
         )

@@ -276,7 +276,8 @@ class StepProbabilityDisplay:
         self._check_shapes(known)
         colors = self._colors(known, classes)
         n_steps = max(len(p) for p in self.probabilities)
-        is_above = show_sequence and self._numeric(0) is not None
+        channels = self._numeric(0) if show_sequence else None
+        is_above = channels is not None and channels.shape[1] > 0
         size = float(np.clip(0.12 * n_steps + 1, 3.4, 9)), 3.4 if is_above else 2.4
         n_rows = len(self.probabilities)
         axes = panels_of(owner, ax, n_rows, **grid_of(n_rows, *size))
