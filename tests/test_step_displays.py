@@ -179,6 +179,14 @@ def test_step_probability_of_forty_sequences_is_one_figure(stepper):
     assert height <= 20
 
 
+def test_step_displays_write_what_a_frame_holds_and_what_fit_did_not_know():
+    frame = pd.DataFrame({"v": [["a", "b"], ["b", None]] * 6, "age": range(12)})
+    model = RNNClassifier(bidirectional=False, **SMALL).fit(frame, [0, 1] * 6)
+    other = pd.DataFrame({"v": [["b", None, "z"]], "age": [3]})
+    display = StepProbabilityDisplay.from_estimator(model, other)
+    assert [t.get_text() for t in display.ax_.get_xticklabels()] == ["b", "missing", "?"]
+
+
 def test_step_displays_of_several_categories_have_no_tokens():
     frame = pd.DataFrame({"v": [["a", "b"], ["b"]] * 6, "w": [["x", "y"], ["y"]] * 6})
     model = RNNClassifier(**SMALL).fit(frame, [0, 1] * 6)

@@ -15,7 +15,7 @@ from sklearn_rnn._language_model import RNNLanguageModel
 from sklearn_rnn.data.ragged import split_at
 from sklearn_rnn.data.sequence_y import read_answers
 from sklearn_rnn.data.tokens import one_column
-from sklearn_rnn.data.vocabulary import FIRST, NULL
+from sklearn_rnn.data.vocabulary import FIRST, NULL, UNSEEN
 from sklearn_rnn.inspection._displays._drawing import check_few
 
 _ONE_CHANNEL = ("times", "categories")
@@ -138,9 +138,9 @@ def steps_of(network: Any, X: Any) -> list[Steps]:
     values = split_at(sequences.values, sequences.lengths)
     if sequences.n_categorical != 1 or sequences.n_channels:
         return [Steps(of_row, None) for of_row in values]
-    known = ["?", "missing"]  # by UNSEEN and NULL
-    assert (len(known), known[NULL]) == (FIRST, "missing")
-    names = np.array([*known, *map(str, sequences.vocabularies[0].categories.to_pylist())], object)
+    names = np.empty(len(sequences.vocabularies[0]), dtype=object)
+    names[UNSEEN], names[NULL] = "?", "missing"
+    names[FIRST:] = list(map(str, sequences.vocabularies[0].categories.to_pylist()))
     tokens = split_at(names[sequences.codes[:, 0]], sequences.lengths)
     written = list(X) if isinstance(X, list | tuple | np.ndarray) else []
     for row, sequence in enumerate(written):  # also those that were not there in fit
