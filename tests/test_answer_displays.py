@@ -115,6 +115,9 @@ def test_attention_pooling_of_numbers_is_a_row_a_sample(attentive):
         assert shown.mask[row, len(of_row) :].all()
     labels = [t.get_text() for t in display.ax_.get_yticklabels()]
     assert labels == ["row 0", "row 4", "row 9"]
+    nameless = AttentionDisplay(weights).plot()
+    np.testing.assert_array_equal(nameless.images_[0].get_array(), shown)
+    assert nameless.ax_.get_ylabel() == "sample"
 
 
 def test_attention_pooling_of_texts_colours_them():
@@ -238,6 +241,14 @@ def test_forecasts_of_several_models_with_bounds():
         assert path.get_extents().y1 == high[row].max()
         assert [lines[name].get_color() for name in "ab"] == list(PALETTE[:2])
     assert legend_of(display) == ["a, bounds", "in fact", "a", "b"]
+    draw(display)
+
+
+def test_forecast_grid_has_no_empty_panels_and_labels_its_edges():
+    display = ForecastDisplay.from_predictions(np.arange(10.0).reshape(5, 2))
+    assert len(display.figure_.axes) == 5
+    assert [bool(ax.get_xlabel()) for ax in display.axes_] == [False, False, True, True, True]
+    assert [bool(ax.get_ylabel()) for ax in display.axes_] == [True, False, False, True, False]
     draw(display)
 
 

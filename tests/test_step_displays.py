@@ -10,6 +10,7 @@ import pytest
 from matplotlib.colors import to_hex, to_rgba
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -158,6 +159,16 @@ def test_step_probability_of_a_pipeline_shows_what_the_network_read(stepper):
     np.testing.assert_allclose(display.lines_[0]["up"].get_ydata(), expected[:, 1], atol=1e-6)
     line = display.sequence_axes_[0].get_lines()[1]
     np.testing.assert_allclose(line.get_ydata(), 2 * X[2][:, 1], atol=1e-6)
+
+
+def test_step_probability_of_a_search_is_that_of_its_best_pipeline():
+    doubled = FunctionTransformer(lambda X: [2 * x for x in X])
+    pipeline = make_pipeline(doubled, RNNClassifier(**SMALL | {"bidirectional": False}))
+    search = GridSearchCV(pipeline, {"rnnclassifier__lr": [0.01]}, cv=2).fit(X, Y)
+    display = StepProbabilityDisplay.from_estimator(search, X, rows=-1)
+    best = search.best_estimator_[-1]
+    expected = best.predict_proba_steps([2 * X[-1]])[0]
+    np.testing.assert_allclose(display.lines_[0]["top"].get_ydata(), expected[:, 2], atol=1e-6)
 
 
 def test_step_probability_on_given_ax(stepper):

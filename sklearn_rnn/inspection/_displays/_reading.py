@@ -37,9 +37,6 @@ class Steps:
     values: np.ndarray
     tokens: list[str] | None
 
-    def __len__(self) -> int:
-        return len(self.values)
-
 
 def network_of(estimator: Any) -> Any:
     """Return the fitted estimator at the end of pipelines and searches.
