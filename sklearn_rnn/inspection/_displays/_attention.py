@@ -16,6 +16,7 @@ from sklearn_rnn.inspection._displays._drawing import (
     is_lowest,
     label_places,
     panels_of,
+    room_for,
     shades_of,
     title_of,
     visible,
@@ -258,8 +259,9 @@ class AttentionDisplay:
         """Give each sample a panel of its own."""
         n_entries, n_steps = (max(w.shape[axis] for w in weights) for axis in (0, 1))
         least = 3.4 if len(weights) == 1 else 2.4
-        width = float(np.clip(0.22 * n_steps + 0.8, least, 9))
-        height = float(np.clip(0.22 * n_entries + 0.8, least - 0.4, 8))
+        beside, below = (room_for(_all(labels)) for labels in (self.y_labels, self.x_labels))
+        width = float(np.clip(0.22 * n_steps + 0.7, least, 9)) + beside
+        height = float(np.clip(0.22 * n_entries + 0.7, least - 0.4, 8)) + below
         grid = grid_of(len(weights), width, height)
         axes = panels_of(owner, ax, len(weights), **grid)
         for row, (on, of_row) in enumerate(zip(axes, weights, strict=True)):
@@ -304,6 +306,10 @@ class AttentionDisplay:
             self.grounds_.append(draw_tokens(on, texts[row], shades.to_rgba(of_row)))
             title_of(on, _entry(self.names, row), loc="left")
         return axes
+
+
+def _all(of_rows: Sequence[Sequence[str] | None] | None) -> list[str]:
+    return [label for labels in of_rows or [] for label in labels or []]
 
 
 def _entry(of_rows: Sequence[Any] | None, row: int) -> Any:

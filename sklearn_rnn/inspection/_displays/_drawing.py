@@ -185,6 +185,12 @@ def label_places(axis: Any, labels: Sequence[str] | None, n: int, *, upright: bo
     axis.set_tick_params(length=0)
 
 
+def room_for(labels: Iterable[Any] | None) -> float:
+    """Return how many inches the longest of some texts needs beside a panel, 2 at most."""
+    longest = max((len(str(label)) for label in labels or []), default=0)
+    return min(0.07 * longest, 2.0)
+
+
 def visible(tokens: Iterable[Any] | None, *, space: str = "\u2423") -> Any:
     """Return tokens as texts in which line breaks and the like can be seen; None for None."""
     if tokens is None:

@@ -19,6 +19,7 @@ from sklearn_rnn.inspection._displays._drawing import (
     label_places,
     legend_beside,
     panels_of,
+    room_for,
     title_of,
     visible,
 )
@@ -278,7 +279,8 @@ class StepProbabilityDisplay:
         n_steps = max(len(p) for p in self.probabilities)
         channels = self._numeric(0) if show_sequence else None
         is_above = channels is not None and channels.shape[1] > 0
-        size = float(np.clip(0.12 * n_steps + 1, 3.4, 9)), 3.4 if is_above else 2.4
+        height = (3.4 if is_above else 2.4) + self._room_for_tokens()
+        size = float(np.clip(0.12 * n_steps + 1, 3.4, 9)), height
         n_rows = len(self.probabilities)
         axes = panels_of(owner, ax, n_rows, **grid_of(n_rows, *size))
         self.lines_: list[dict[Any, Any]] = []
@@ -421,6 +423,12 @@ class StepProbabilityDisplay:
         if isinstance(sequence, np.ndarray) and sequence.dtype.kind in "fiub":
             return sequence if sequence.ndim == 2 else sequence[:, None]
         return None
+
+    def _room_for_tokens(self) -> float:
+        if self.sequences is None:
+            return 0.0
+        rows = [row for row in range(len(self.sequences)) if self._numeric(row) is None]
+        return max((room_for(self.sequences[row]) for row in rows), default=0.0)
 
     def _draw_sequence(self, ax: Any, row: int) -> None:
         """Draw the channels in the upper part of a panel, whatever it stands in."""
