@@ -80,7 +80,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     _parameter_rules: ClassVar[dict[str, Rule]] = SHARED_RULES
     _target_kind: ClassVar[type[Target]]
     _network_kind: ClassVar[type[Network]]
-    augmentation: Any = None  # no parameter of those that answer at each step
+    augmentation: Any = None  # a parameter of all but the language model
     step_loss = 0.0  # a parameter of the classifier of whole sequences
     label_smoothing = 0.0  # one of those that answer with labels
     _network_parameters: ClassVar[tuple[str, ...]] = _NETWORK
