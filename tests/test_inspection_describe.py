@@ -198,15 +198,18 @@ def set_channel(value):
 @pytest.mark.parametrize(
     ("X", "warning"),
     [
-        (spoilt(set_channel(lambda i, x: 3.0)), "Channel(s) channel 1: always the same number"),
-        (spoilt(set_channel(lambda i, x: np.nan)), "Channel(s) channel 1: no number at all"),
+        (spoilt(set_channel(lambda i, x: 3.0)), "Channel 1: always the same number"),
+        (spoilt(set_channel(lambda i, x: np.nan)), "Channel 1: no number at all"),
         (
             spoilt(set_channel(lambda i, x: np.where(x[:, 1] > -0.5, np.nan, x[:, 1]))),
             "missing in most steps",
         ),
         (spoilt(set_channel(lambda i, x: x[:, 1] * 1e7)), "7 orders of magnitude above"),
         (spoilt(set_channel(lambda i, x: float(i))), "the same at all steps of each sequence"),
-        (spoilt(lambda X: X[5].__setitem__((1, 1), 1e6)), "1 number(s) are more than 10 standard"),
+        (
+            spoilt(lambda X: X[5].__setitem__((1, 1), 1e6)),
+            "Channel 1: 1 number(s) are more than 10 standard",
+        ),
         (spoilt(lambda X: X.append(np.ones((1200, 2)))), "longest sequence has 1,200 steps. Grad"),
         (spoilt(lambda X: X.append(np.ones((90, 2)))), "has 90 steps, half of them 7 or fewer"),
         ([[float(i)] for i in range(9)], "All sequences have one step"),
@@ -221,7 +224,7 @@ def set_channel(value):
         ),
         (
             pd.DataFrame({"x": [[1.0, 2.0], [4.0]], "age": [1.0, 1.0]}),
-            "Column(s) age: always the same number",
+            "Column age: always the same number",
         ),
         (
             pd.DataFrame({"t": [[pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-01")]] * 2}),
@@ -240,7 +243,7 @@ def test_what_may_do_harm_in_X_is_told(X, warning):
     [
         (["a"] * 60, "y has a single label"),
         (["a"] * 57 + ["b"] * 3, "Labels are uneven: 'a' has 95% of the entries, 'b' 3 in all"),
-        (["a"] * 30 + ["b"] * 29 + ["c"], "Label(s) c: one entry each"),
+        (["a"] * 30 + ["b"] * 29 + ["c"], "Label c: a single entry"),
         ([7.25] * 60, "y is always 7.25"),
         ([*np.linspace(0, 1, 59), 1e6], "few entries make most of the squared error"),
     ],
@@ -264,14 +267,14 @@ def test_what_the_test_has_and_X_lacks_is_told():
     assert said(report, "tokens: 6.7% of the steps of X_test have a category that X lacks")
     assert said(report, "1 sequences of X_test (33%) stand in X too")
     assert said(report, "X_test has sequences of up to 9 steps, X of 5")
-    assert said(report, "y_test has label(s) that y lacks: z")
+    assert said(report, "y_test has labels that y lacks: z")
 
 
 def test_a_test_that_was_collected_otherwise_is_told():
     X, _ = make_data()
     test = [x + np.array([0.0, 3.0]) for x in make_data(seed=1)[0]]
     report = describe_sequences(X, X_test=test)
-    assert said(report, "The mean of channel(s) channel 1 (+2.9)")
+    assert said(report, "Channel 1 (+2.9): the mean differs in X_test")
 
 
 # -- the report -----------------------------------------------------------------------------------

@@ -115,9 +115,7 @@ def test_flow_through_a_multiple_of_the_identity_is_its_power(factor):
     assert flow.typical_lag.tolist() == [11]
     assert flow.remaining[0] == pytest.approx(factor**11)
     assert flow.half_life[0] == (pytest.approx(1.0) if factor < 1 else np.inf)
-    expected = (
-        "Vanishing: 11 step(s) back 0.05%" if factor < 1 else "Exploding: 11 step(s) back the"
-    )
+    expected = "Vanishing: 11 steps back 0.05%" if factor < 1 else "Exploding: 11 steps back the"
     assert flow.verdict.startswith(expected)
     assert str(flow).startswith(flow.verdict)
 

@@ -62,12 +62,14 @@ def channel_table(ragged: Ragged, features: Sequence[Feature], names: Names) -> 
         missing = np.isnan(numbers)
         within = _is_constant_within(numbers, starts) and (ragged.lengths > 1).any()
         known = numbers[~missing].astype(np.float64)
-        if i in names.times:
-            known = np.sign(known) * np.expm1(abs(known))
+        figures = _figures(known)
+        if i in names.times:  # estimators read the logarithm, so that is what is extreme or not
+            seconds = np.sign(known) * np.expm1(abs(known))
+            figures = _figures(seconds) | {"n_extreme": figures["n_extreme"]}
         rows.append(
             {
                 "missing": float(missing.mean()) if len(missing) else 0.0,
-                **_figures(known),
+                **figures,
                 "constant_within": bool(within),
             }
         )

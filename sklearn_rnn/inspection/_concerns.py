@@ -107,27 +107,28 @@ def _of_channels(table: pd.DataFrame, inputs: Inputs, what: str) -> Iterator[str
         return
     constant = table.index[(table["std"] == 0)].tolist()
     if constant:
-        yield f"{what}(s) {_listed(constant)}: always the same number. Leave out."
+        yield f"{_called(what, constant)}: always the same number. Leave out."
     lacking = table.index[table["missing"] == 1].tolist()
     if lacking:
-        yield f"{what}(s) {_listed(lacking)}: no number at all. Leave out."
+        yield f"{_called(what, lacking)}: no number at all. Leave out."
     sparse = table[(table["missing"] > 0.5) & (table["missing"] < 1)]
     if len(sparse):
         shares = [f"{name} ({share:.0%})" for name, share in sparse["missing"].items()]
         yield (
-            f"{what}(s) {_listed(shares)}: missing in most steps. What is missing is read as the "
+            f"{_called(what, shares)}: missing in most steps. What is missing is read as the "
             "mean beside a mark; carrying the last number forward may tell more."
         )
     extreme = table[table["n_extreme"] > 0]
     for name, row in extreme.head(SHOWN).iterrows():
         yield (
-            f"{what} {name}: {row['n_extreme']:,.0f} number(s) are more than 10 standard "
+            f"{_called(what, [name])}: {row['n_extreme']:,.0f} number(s) are more than 10 standard "
             f"deviations from the mean (from {row['min']:.4g} to {row['max']:.4g}, mean "
             f"{row['mean']:.4g}). Look whether they are right; else clip them, or take logarithms."
         )
     if len(extreme) > SHOWN:
         yield f"{len(extreme) - SHOWN} more {what.lower()}(s) have such extreme numbers."
-    spread = table["std"][table["std"] > 0]
+    are_times = [": since the " in str(name) for name in table.index]  # read as logarithms
+    spread = table["std"][(table["std"] > 0) & ~np.array(are_times)]
     if len(spread) > 1 and spread.max() > 1000 * spread.min():
         orders = np.log10(spread.max() / spread.min())
         yield (
@@ -137,7 +138,7 @@ def _of_channels(table: pd.DataFrame, inputs: Inputs, what: str) -> Iterator[str
     within = table.index[table["constant_within"] & (table["std"] > 0)].tolist()
     if within and what == "Channel":
         yield (
-            f"Channel(s) {_listed(within)}: the same at all steps of each sequence. In a frame, "
+            f"{_called(what, within)}: the same at all steps of each sequence. In a frame, "
             "a column of single values beside the sequences says the same with less work."
         )
     backwards = [n for n in table.index if str(n).endswith("before") and table["min"][n] < 0]
@@ -178,8 +179,8 @@ def _of_target(target: TargetFigures) -> Iterator[str]:
         alone = table.index[table["n"] == 1].tolist()
         if alone:
             yield (
-                f"Label(s) {_listed(alone)}: one entry each, which can't be both learned and "
-                "judged by. Collect more, or join them with others."
+                f"{_called('Label', alone)}: a single entry, which can't be both learned and "
+                "judged by. Collect more, or join with others."
             )
         if table["share"].min() * len(table) < 0.2:
             rarest = table.iloc[-1]
@@ -238,7 +239,7 @@ def _of_test(
     shifted = [f"{name} ({by:+.1f})" for name, by in shifts.items() if abs(by) > 0.5]
     if shifted:
         yield (
-            f"The mean of channel(s) {_listed(shifted)} differs in X_test, by so many standard "
+            f"{_called('Channel', shifted)}: the mean differs in X_test, by so many standard "
             "deviations. Were both collected in the same way?"
         )
     if target is not None and test_target is not None and target.are_labels:
@@ -248,9 +249,15 @@ def _of_test(
             key=str,
         )
         if unknown:
-            yield f"y_test has label(s) that y lacks: {_listed(unknown)}. They can't be foretold."
+            yield f"y_test has labels that y lacks: {_listed(unknown)}. They can't be foretold."
 
 
 def _listed(names: list[Any]) -> str:
     shown = ", ".join(str(name) for name in names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+
+
+def _called(what: str, names: list[Any]) -> str:
+    """Begin a sentence with columns, ``Channel 2`` for ``channel 2``."""
+    bare = [str(name).removeprefix(f"{what.lower()} ") for name in names]
+    return f"{what}{'s' * (len(names) > 1)} {_listed(bare)}"

@@ -44,7 +44,8 @@ class SequenceDescription:
         A row a numeric channel: share of missing steps (``missing``), ``mean``, ``std``, ``min``,
         ``max``, steps farther than 10 standard deviations from the mean (``n_extreme``), and
         whether it is the same at all steps of each sequence (``constant_within``). Times are
-        seconds since the step before, and since the first.
+        seconds since the step before, and since the first; whether they are extreme goes by their
+        logarithm, which is what estimators read.
     categories : pandas.DataFrame
         A row a categorical channel, or tokens: share of missing steps, ``n_categories``, how many
         of them are met once (``n_once``), and the ``most_frequent`` with its ``share``.

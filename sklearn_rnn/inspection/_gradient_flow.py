@@ -73,7 +73,7 @@ class GradientFlow:
         """Return the verdict and a line a series."""
         width = max(map(len, self.labels))
         lines = [
-            f"  {label:{width}}  x {decay:.3g} a step, {_in_words(left)} left after {lag} step(s)"
+            f"  {label:{width}}  x {decay:.3g} a step; {_back(lag)} {_in_words(left)}"
             for label, decay, left, lag in zip(
                 self.labels, self.decay, self.remaining, self.typical_lag, strict=True
             )
@@ -426,15 +426,15 @@ def _verdict(flow: GradientFlow, looker: _Looker, estimator: Any) -> str:
     i = int(explosion.argmax())
     if explosion[i] > EXPLODED:
         return (
-            f"Exploding{when}: {flow.typical_lag[i]} step(s) back the gradient is "
+            f"Exploding{when}: {_back(flow.typical_lag[i])} the gradient is "
             f"{flow.remaining[i]:.3g} times that at the end, in {flow.labels[i]}. Keep "
             "gradient_clip set, and lower lr if training is not steady."
         )
     i = int(np.where(looker.is_judged, flow.remaining, np.inf).argmin())
     halves = f" (it halves every {flow.half_life[i]:.2g} steps)"
     what = (
-        f"{flow.typical_lag[i]} step(s) back {_in_words(flow.remaining[i])} of the gradient at the "
-        f"end is left in {flow.labels[i]}{halves if np.isfinite(flow.half_life[i]) else ''}."
+        f"{_back(flow.typical_lag[i])} {_in_words(flow.remaining[i])} of the gradient at the "
+        f"end is left in {flow.labels[i]}{halves if flow.remaining[i] < 0.5 else ''}."
     )
     if flow.remaining[i] >= VANISHED:
         return f"Healthy{when}: {what}"
@@ -459,4 +459,12 @@ def _remedy(estimator: Any) -> str:
 
 
 def _in_words(share: float) -> str:
-    return f"{share:.2%}" if 1e-4 <= share < 10 else f"{100 * share:.1e}%"
+    if share >= EXPLODED:
+        return f"{share:.3g} times"
+    if share >= 1e-4:
+        return f"{share:.1%}" if share >= 0.01 else f"{share:.2%}"
+    return "nothing" if share == 0 else f"one part in {float(f'{1 / share:.2g}'):,.0f}"
+
+
+def _back(n_steps: int) -> str:
+    return f"{n_steps} step back" if n_steps == 1 else f"{n_steps} steps back"

@@ -76,17 +76,20 @@ def _headline(description: Any) -> str:
     lengths = description.lengths
     low, high = int(lengths["shortest"]), int(lengths["longest"])
     steps = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    channels = [f"{len(description.channels)} channel(s) of numbers"] * bool(
-        len(description.channels)
-    )
-    channels += [f"{len(description.categories)} of categories"] * bool(len(description.categories))
+    n_numbers, n_categories = len(description.channels), len(description.categories)
+    channels = [f"{_counted(n_numbers, 'channel')} of numbers"] * bool(n_numbers)
+    channels += [f"{_counted(n_categories, 'channel')} of categories"] * bool(n_categories)
     n_static = len(description.static) + len(description.static_categories)
-    beside = f", {n_static} column(s) beside them" if n_static else ""
+    beside = f", {_counted(n_static, 'column')} beside them" if n_static else ""
     target = f"; y: {description.target_kind}" if description.target_kind else ""
     return (
-        f"{description.n_sequences:,} sequences of {steps} steps, {' and '.join(channels)}{beside}"
-        f"{target}"
+        f"{_counted(description.n_sequences, 'sequence')} of {steps} steps, "
+        f"{' and '.join(channels)}{beside}{target}"
     )
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _tables(description: Any) -> Iterator[tuple[str, pd.DataFrame, list[str]]]:
