@@ -251,3 +251,13 @@ def test_a_loss_that_no_state_moves_is_told():
     with torch.no_grad():
         model.net_.module_.head.linear.weight.zero_()
     assert gradient_flow(model, X, y).verdict.startswith("None: the loss does not depend")
+
+
+def test_flow_of_many_sequences_is_put_together_of_parts(monkeypatch):
+    X, y = make_data(lengths=(5, 30, 7, 12, 30, 8))
+    model = RNNRegressor(cell="gru", **SMALL).fit(X, y)
+    whole = gradient_flow(model, X, y)
+    monkeypatch.setattr("sklearn_rnn.inspection._gradient_flow.MAX_NUMBERS", 400)
+    parts = gradient_flow(model, X, y)
+    np.testing.assert_allclose(parts.norms, whole.norms, rtol=1e-9)
+    assert parts.verdict == whole.verdict

@@ -27,7 +27,7 @@ BATCH_SIZE = 32
 QUANTILES = {"shortest": 0, "5%": 0.05, "25%": 0.25, "median": 0.5, "75%": 0.75, "95%": 0.95}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SequenceDescription:
     """What :func:`describe_sequences` returns; shown as a page in notebooks, as text by print.
 

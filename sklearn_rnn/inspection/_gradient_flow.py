@@ -25,14 +25,14 @@ from sklearn_rnn.inspection._preparing import (
 from sklearn_rnn.nn.cells import Cell, CellWeights, State
 from sklearn_rnn.nn.recurrence import Recurrence
 
-MAX_STEPS = 1 << 13
-"""Padded steps of a batch whose states are all kept."""
+MAX_NUMBERS = 1 << 22
+"""In the states of a batch, which are all kept: some hundred MiB with what led to them."""
 
 VANISHED, EXPLODED = 0.01, 10.0
 """Share of the gradient left, halfway through the sequences, that a verdict goes by."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GradientFlow:
     """What :func:`gradient_flow` returns.
 
@@ -167,7 +167,8 @@ def gradient_flow(
     lengths = source.inputs.lengths
     rows = rows[np.argsort(lengths[rows], kind="stable")]
     of_batches = [
-        looker.norms(*source.gather(part)) for part in cut_to_steps(rows, lengths, MAX_STEPS)
+        looker.norms(*source.gather(part))
+        for part in cut_to_steps(rows, lengths, max(MAX_NUMBERS // looker.n_units, 1))
     ]
     n_lags = max(batch.shape[2] for batch in of_batches)
     norms = np.concatenate([_with_lags(batch, n_lags) for batch in of_batches], axis=1)
@@ -242,6 +243,7 @@ class _Looker:
             for layer in range(recurrence.num_layers)
             for direction in recurrence.directions
         ]
+        self.n_units = sum(recurrence.n_state_units for _, recurrence in self.parts)
         attends = self.has_decoder and self.module.decoder.attention is not None
         self.is_judged = np.array(
             [

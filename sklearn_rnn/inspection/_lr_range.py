@@ -22,7 +22,7 @@ DIVERGED = 4.0
 """The test ends where the running mean is so many times its lowest value."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LRRange:
     """What :func:`lr_range_test` returns.
 

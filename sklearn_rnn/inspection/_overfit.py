@@ -68,7 +68,7 @@ LONGEST_TEXT = 200
 """Tokens of a text, or other sequence for a language model, that are learned."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OverfitResult:
     """What :func:`overfit_one_batch` returns.
 

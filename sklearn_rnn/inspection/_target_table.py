@@ -16,7 +16,7 @@ FEW = 30
 """So many different whole numbers are still taken for labels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TargetFigures:
     """What y is like.
 
