@@ -25,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_rnn import Seq2SeqRegressor
+from sklearn_rnn.inspection import ForecastDisplay
 from sklearn_rnn.preprocessing import sliding_windows
 
 DAY, WEEK = 24, 7 * 24
@@ -172,4 +173,18 @@ right.plot(when, network.predict(X_days).ravel(), color="C2", label="network")
 right.set(ylabel="Demand, GW", xlim=(when[0], when[-1]), ylim=(2.8, 7.2), xticks=when[::48])
 right.xaxis.set_major_formatter(DateFormatter("%d %b"))
 right.legend(ncols=3, loc="upper center")
+plt.show()
+
+# %%
+# Three of these days with what the network read before, hour by hour:
+
+ForecastDisplay.from_predictions(
+    {"linear regression": linear.predict(flat(X_days)), "network": network.predict(X_days)},
+    y_days,
+    past=X_days[:, :, 0],
+    rows=[3, 5, 10],
+    names=["Thursday, 18 December", "Saturday, 20 December", "Christmas"],
+    output_names=["Demand, GW"],
+    n_past=72,
+)
 plt.show()
