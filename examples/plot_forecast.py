@@ -102,8 +102,8 @@ for alpha, error in on_valid.items():
 # The network
 # -----------
 # These settings were chosen among some ten on September and October too. There
-# ``decoder_input="previous"`` was worse: in training each hour reads the *true* one before it, so it
-# learns to go by that, but in a forecast it reads its own. With "none", the default, nothing is
+# ``decoder_input="previous"`` was worse: in training each hour reads the *true* one before it, so
+# it learns to go by that, but in a forecast it reads its own. With "none", the default, nothing is
 # handed on but the state, and attention looks back at the week.
 
 network = Seq2SeqRegressor(
