@@ -658,3 +658,22 @@ def test_answers_count_for_the_size_of_batches():
     model.score_samples(table, np.ones((2000, 400)))
     assert sum(seen) == 2000 * 400
     assert max(seen) <= 2 * PREDICTION_STEPS
+
+
+@pytest.mark.parametrize("nobody", [[1.5, np.nan], "xx", None, [[1, 2]], 7])
+@pytest.mark.parametrize("as_array", [False, True])
+def test_rows_without_weight_do_not_say_what_tokens_are(nobody, as_array):
+    inputs, y = WORDS[:20], [[1, 2, 3][: len(word) % 3 + 1] for word in WORDS[:20]]
+    weight = np.where(np.arange(20) == 3, 0.0, 1.0)
+    plain = Seq2SeqClassifier(**QUICK).fit(inputs, y, sample_weight=weight)
+    y[3] = nobody
+    if as_array:
+        rows = np.empty(20, dtype=object)
+        for i, row in enumerate(y):
+            rows[i] = row
+        y = rows
+    model = Seq2SeqClassifier(**QUICK).fit(inputs, y, sample_weight=weight)
+    assert model.classes_.tolist() == [1, 2, 3]
+    assert model.classes_.dtype.kind == "i"
+    assert model.loss_curve_ == plain.loss_curve_
+    assert model.predict(inputs)[0].tolist() == plain.predict(inputs)[0].tolist()
