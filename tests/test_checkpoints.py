@@ -1,8 +1,11 @@
 """A fit that was killed goes on and ends as if nothing had happened."""
 
+import ast
 import json
+import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -200,6 +203,74 @@ def test_other_data_start_anew(tmp_path, sequences, changed):
     resumed = RNNClassifier(checkpoint_dir=tmp_path, **QUICK).fit(**other)
     assert_same_fit(resumed, RNNClassifier(**QUICK).fit(**other))
     assert len(list(tmp_path.iterdir())) == 2
+
+
+class Power:
+    """A rate that falls, as an object that is called."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def __call__(self, epoch):
+        return self.base**epoch
+
+    def falling(self, epoch):
+        return self.base**epoch
+
+
+def power_of(base):
+    return lambda epoch: base**epoch
+
+
+def power_of_power(base):
+    def power(epoch):
+        return base * power(epoch - 1) if epoch else 1.0
+
+    return power
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        power_of,
+        power_of_power,
+        Power,
+        lambda base: Power(base).falling,
+        lambda base: partial(pow, base),
+        lambda base: lambda epoch, base=base: base**epoch,
+    ],
+)
+def test_functions_of_one_name_are_told_apart(tmp_path, sequences, make):
+    def rates(base):
+        options = {"lr_schedule": lr_scheduler.LambdaLR, "checkpoint_dir": tmp_path}
+        model = RNNClassifier(lr_schedule_options={"lr_lambda": make(base)}, **options, **QUICK)
+        return model.fit(*sequences).history_["lr"].to_numpy()
+
+    for base in (0.5, 0.1, 0.5):
+        np.testing.assert_allclose(rates(base), 0.01 * base ** np.arange(6))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_functions_are_named_alike_in_every_process():
+    program = (
+        "from sklearn_rnn._identity import _said\n"
+        "from functools import partial\n"
+        "def f(x, a=2.0): return [x in {'a', 'b', 'c', 'd'}, lambda y: a * y]\n"
+        "print(_said([f, partial(f, a=1.0), lambda e: e * 0.5, lambda e: e * 0.25]))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    (line,) = said
+    _, _, a_half, a_quarter = ast.literal_eval(line)
+    assert a_half != a_quarter
 
 
 def test_checkpoints_are_made_every_few_epochs_and_at_the_end(tmp_path, sequences):
