@@ -1,8 +1,10 @@
 """A fit that was killed goes on and ends as if nothing had happened."""
 
 import ast
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -352,6 +354,52 @@ def test_a_directory_that_can_not_be_made_is_told(tmp_path, sequences):
     model = RNNClassifier(checkpoint_dir=tmp_path / "file", **QUICK)
     with pytest.raises(ValueError, match="checkpoint_dir must be a directory"):
         model.fit(*sequences)
+
+
+def test_a_full_disk_is_told_and_keeps_what_was_stored(tmp_path, sequences, monkeypatch):
+    calls, sync = [], os.fsync
+
+    def full(file):
+        calls.append(file)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(file)
+
+    monkeypatch.setattr("sklearn_rnn.training.checkpoint.os.fsync", full)
+    with pytest.raises(OSError, match=r"checkpoint_dir must be .* training ends.* No space left"):
+        RNNClassifier(checkpoint_dir=tmp_path, **QUICK).fit(*sequences)
+    (file,) = tmp_path.iterdir()
+    assert file.suffix == ".safetensors"
+    resumed = RNNClassifier(checkpoint_dir=tmp_path, **QUICK).fit(*sequences)
+    assert len(calls) == 3 + 4
+    assert_same_fit(RNNClassifier(**QUICK).fit(*sequences), resumed)
+
+
+class InEpoch(Callback):
+    """Do something as an epoch begins."""
+
+    def __init__(self, epoch, do):
+        self.epoch = epoch
+        self.do = do
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            self.do()
+
+
+def test_a_directory_that_was_removed_is_told(tmp_path, sequences):
+    directory = tmp_path / "removed"
+    removes = InEpoch(3, partial(shutil.rmtree, directory))
+    with pytest.raises(OSError, match=r"removed'.* No such file"):
+        RNNClassifier(checkpoint_dir=directory, callbacks=[removes], **QUICK).fit(*sequences)
+
+
+def test_a_relative_directory_is_that_of_the_start(tmp_path, sequences, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    moves = InEpoch(3, partial(os.chdir, "elsewhere"))
+    RNNClassifier(checkpoint_dir="here", callbacks=[moves], **QUICK).fit(*sequences)
+    assert len(list((tmp_path / "here").iterdir())) == 1
 
 
 def test_what_is_stored_is_tensors_and_json(tmp_path, sequences):
