@@ -356,6 +356,14 @@ def test_a_directory_that_can_not_be_made_is_told(tmp_path, sequences):
         model.fit(*sequences)
 
 
+def test_the_bar_counts_the_epochs_that_a_checkpoint_brings(tmp_path, sequences, capsys):
+    with pytest.raises(MemoryError):
+        RNNClassifier(checkpoint_dir=tmp_path, callbacks=[Dies(4)], **QUICK).fit(*sequences)
+    for _ in range(2):  # the second trains no epoch
+        RNNClassifier(checkpoint_dir=tmp_path, verbose=1, **QUICK).fit(*sequences)
+        assert "6/6" in capsys.readouterr().out
+
+
 def test_a_full_disk_is_told_and_keeps_what_was_stored(tmp_path, sequences, monkeypatch):
     calls, sync = [], os.fsync
 
