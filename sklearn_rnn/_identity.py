@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from functools import partial
 from importlib.metadata import version
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 _OF_NO_SAY = (
     "checkpoint_dir",
@@ -64,20 +68,54 @@ def parameters_of(estimator: Any) -> dict[str, Any]:
 
 def _said(value: Any) -> Any:
     """Return a value that is the same for equal parameters, in every process."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    if isinstance(value, np.generic | np.ndarray | Tensor):
+        value = value.tolist()
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, dict):
         return {str(key): _said(child) for key, child in value.items()}
     if isinstance(value, list | tuple):
         return [_said(child) for child in value]
-    if isinstance(value, type) or callable(value):
-        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, FunctionType):
+        return f"{_name(value)} {_hash_of_function(value)}"
+    if isinstance(value, MethodType):
+        return {"method": [_said(value.__func__), _said(value.__self__)]}
+    if isinstance(value, partial):
+        return {"partial": [_said(part) for part in (value.func, value.args, value.keywords)]}
+    if isinstance(value, type) or hasattr(value, "__qualname__"):  # a class, or a function in C
+        return _name(value)
     said = repr(value)
     if " at 0x" not in said:
         return said
     return {"class": _said(type(value)), **_said(getattr(value, "__dict__", {}))}
+
+
+def _name(of: Any) -> str:
+    return f"{of.__module__}.{of.__qualname__}"
+
+
+def _hash_of_function(function: FunctionType) -> str:
+    """Return one of what it does, since all lambdas of a module may have one name."""
+    closure = [
+        _said_of_code(bound.__code__) if isinstance(bound, FunctionType) else _said(bound)
+        for bound in (cell.cell_contents for cell in function.__closure__ or ())
+    ]  # of functions the code alone: one may be bound to itself
+    defaults = [_said(function.__defaults__), _said(function.__kwdefaults__)]
+    said = json.dumps([_said_of_code(function.__code__), defaults, closure], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _said_of_code(code: CodeType) -> list[Any]:
+    """Return all of it but where it stands."""
+    constants = [
+        _said_of_code(constant)
+        if isinstance(constant, CodeType)
+        else sorted(map(repr, constant))  # whose order is another in each process
+        if isinstance(constant, frozenset)
+        else repr(constant)
+        for constant in code.co_consts
+    ]
+    return [code.co_code.hex(), code.co_names, constants]
 
 
 def _hash_of_weights(net: Any) -> str:

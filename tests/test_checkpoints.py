@@ -1,8 +1,13 @@
 """A fit that was killed goes on and ends as if nothing had happened."""
 
+import ast
+import errno
 import json
+import os
+import shutil
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -202,6 +207,74 @@ def test_other_data_start_anew(tmp_path, sequences, changed):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+class Power:
+    """A rate that falls, as an object that is called."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def __call__(self, epoch):
+        return self.base**epoch
+
+    def falling(self, epoch):
+        return self.base**epoch
+
+
+def power_of(base):
+    return lambda epoch: base**epoch
+
+
+def power_of_power(base):
+    def power(epoch):
+        return base * power(epoch - 1) if epoch else 1.0
+
+    return power
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        power_of,
+        power_of_power,
+        Power,
+        lambda base: Power(base).falling,
+        lambda base: partial(pow, base),
+        lambda base: lambda epoch, base=base: base**epoch,
+    ],
+)
+def test_functions_of_one_name_are_told_apart(tmp_path, sequences, make):
+    def rates(base):
+        options = {"lr_schedule": lr_scheduler.LambdaLR, "checkpoint_dir": tmp_path}
+        model = RNNClassifier(lr_schedule_options={"lr_lambda": make(base)}, **options, **QUICK)
+        return model.fit(*sequences).history_["lr"].to_numpy()
+
+    for base in (0.5, 0.1, 0.5):
+        np.testing.assert_allclose(rates(base), 0.01 * base ** np.arange(6))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_functions_are_named_alike_in_every_process():
+    program = (
+        "from sklearn_rnn._identity import _said\n"
+        "from functools import partial\n"
+        "def f(x, a=2.0): return [x in {'a', 'b', 'c', 'd'}, lambda y: a * y]\n"
+        "print(_said([f, partial(f, a=1.0), lambda e: e * 0.5, lambda e: e * 0.25]))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    (line,) = said
+    _, _, a_half, a_quarter = ast.literal_eval(line)
+    assert a_half != a_quarter
+
+
 def test_checkpoints_are_made_every_few_epochs_and_at_the_end(tmp_path, sequences):
     options = QUICK | {"max_epochs": 5, "checkpoint_every": 3, "checkpoint_dir": tmp_path}
     with pytest.raises(MemoryError):
@@ -281,6 +354,60 @@ def test_a_directory_that_can_not_be_made_is_told(tmp_path, sequences):
     model = RNNClassifier(checkpoint_dir=tmp_path / "file", **QUICK)
     with pytest.raises(ValueError, match="checkpoint_dir must be a directory"):
         model.fit(*sequences)
+
+
+def test_the_bar_counts_the_epochs_that_a_checkpoint_brings(tmp_path, sequences, capsys):
+    with pytest.raises(MemoryError):
+        RNNClassifier(checkpoint_dir=tmp_path, callbacks=[Dies(4)], **QUICK).fit(*sequences)
+    for _ in range(2):  # the second trains no epoch
+        RNNClassifier(checkpoint_dir=tmp_path, verbose=1, **QUICK).fit(*sequences)
+        assert "6/6" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_told_and_keeps_what_was_stored(tmp_path, sequences, monkeypatch):
+    calls, sync = [], os.fsync
+
+    def full(file):
+        calls.append(file)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(file)
+
+    monkeypatch.setattr("sklearn_rnn.training.checkpoint.os.fsync", full)
+    with pytest.raises(OSError, match=r"checkpoint_dir must be .* training ends.* No space left"):
+        RNNClassifier(checkpoint_dir=tmp_path, **QUICK).fit(*sequences)
+    (file,) = tmp_path.iterdir()
+    assert file.suffix == ".safetensors"
+    resumed = RNNClassifier(checkpoint_dir=tmp_path, **QUICK).fit(*sequences)
+    assert len(calls) == 3 + 4
+    assert_same_fit(RNNClassifier(**QUICK).fit(*sequences), resumed)
+
+
+class InEpoch(Callback):
+    """Do something as an epoch begins."""
+
+    def __init__(self, epoch, do):
+        self.epoch = epoch
+        self.do = do
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            self.do()
+
+
+def test_a_directory_that_was_removed_is_told(tmp_path, sequences):
+    directory = tmp_path / "removed"
+    removes = InEpoch(3, partial(shutil.rmtree, directory))
+    with pytest.raises(OSError, match=r"removed'.* No such file"):
+        RNNClassifier(checkpoint_dir=directory, callbacks=[removes], **QUICK).fit(*sequences)
+
+
+def test_a_relative_directory_is_that_of_the_start(tmp_path, sequences, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    moves = InEpoch(3, partial(os.chdir, "elsewhere"))
+    RNNClassifier(checkpoint_dir="here", callbacks=[moves], **QUICK).fit(*sequences)
+    assert len(list((tmp_path / "here").iterdir())) == 1
 
 
 def test_what_is_stored_is_tensors_and_json(tmp_path, sequences):

@@ -86,14 +86,15 @@ def test_times_add_up(sequences):
 # -- warnings -------------------------------------------------------------------------------------
 
 
-def warnings_of(caplog, rows, patience=3, *, stops=False):
-    """Return what a watch says of a history, a dict of columns."""
+def warnings_of(caplog, rows, patience=3, *, stops=False, fits=(0,)):
+    """Return what a watch says of a history, a dict of columns, of fits that begin at epochs."""
     net, watch = SimpleNamespace(history=History()), Watch(patience, stops)
     columns = {"gradient_norm": [1.0] * len(rows["train_loss"])} | rows
     columns.setdefault("largest_gradient_norm", columns["gradient_norm"])
-    watch.on_train_begin(net)
     with caplog.at_level(logging.WARNING, logger="sklearn_rnn"):
-        for values in zip(*columns.values(), strict=True):
+        for epoch, values in enumerate(zip(*columns.values(), strict=True)):
+            if epoch in fits:
+                watch.on_train_begin(net)
             net.history.new_epoch()
             for name, value in zip(columns, values, strict=True):
                 net.history.record(name, value)
@@ -136,6 +137,7 @@ def test_a_training_that_goes_wrong_is_warned_of_once(caplog, rows, message):
     [
         {"train_loss": [1.0, 0.5, 0.4, 0.9, 0.4, 0.9, 0.4]},  # it only swings
         {"train_loss": [1.0, 0.001, 0.003, 0.004, 0.003]},  # so low that nothing is lost
+        {"train_loss": [0.75, 0.5, 0.06, 0.13, 0.14, 0.13]},  # as low as dropout lets it be
         {"train_loss": [1, 0.5, 0.1], "gradient_norm": [1, 1e-4, 1e-7]},  # it has been learned
         {"train_loss": [1, 0.8, 0.6, 0.4, 0.2], "valid_loss": [1, 0.9, 0.95, 0.94, 0.96]},
         {"train_loss": [1, 0.8, 0.9, 0.9, 0.9], "valid_loss": [1, 0.9, 1.1, 1.2, 1.3]},
@@ -143,6 +145,24 @@ def test_a_training_that_goes_wrong_is_warned_of_once(caplog, rows, message):
 )
 def test_a_training_that_goes_well_is_not_warned_of(caplog, rows):
     assert warnings_of(caplog, rows) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "fits"),
+    [
+        ({"train_loss": [1, 0.1, 0.01, 0.9, 0.8, 0.7, 0.6]}, range(7)),  # partial_fit, as it drifts
+        ({"train_loss": [1, 0.1, 0.01, 0.9, 0.8, 0.7, 0.6]}, [0, 3]),  # warm_start
+        ({"train_loss": [1, 0.5, 0.4, 0.3, 0.2], "valid_loss": [1, 0.1, 1, 1, 1]}, [0, 2]),
+        ({"train_loss": [1, 0.5, 0.4, 0.3], "valid_loss": [1, 1, 0.2, 0.3]}, [0, 2]),
+    ],
+)
+def test_a_fit_on_other_sequences_is_not_measured_by_the_one_before(caplog, rows, fits):
+    assert warnings_of(caplog, rows, fits=fits) == []
+
+
+def test_a_further_fit_is_watched_too(caplog):
+    (warned,) = warnings_of(caplog, {"train_loss": [1, 0.1, 1, 0.4, 1, 2, 3]}, fits=[0, 2])
+    assert warned.startswith("The training loss was 0.4 in epoch 4 and is 3 in epoch 7")
 
 
 def test_early_stopping_looks_after_the_validation_loss(caplog):

@@ -13,6 +13,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ class Checkpoint(Callback):
     ------
     ValueError
         If the file is not what this fit has stored.
+    OSError
+        In training, if it can't be written.
     """
 
     def __init__(
@@ -75,7 +78,7 @@ class Checkpoint(Callback):
         self.every = every
         self.n_epochs = n_epochs
         name = hashlib.sha256(_as_json(self.fit).encode()).hexdigest()[:16]
-        self.path = Path(directory) / f"{fit['estimator']}-{name}{_SUFFIX}"
+        self.path = Path(directory).absolute() / f"{fit['estimator']}-{name}{_SUFFIX}"
         _make_directory(self.path.parent)
         self._stored = self._read() if self.path.exists() else None
         self.seeds = seeds if self._stored is None else self._stored["seeds"]
@@ -125,17 +128,29 @@ class Checkpoint(Callback):
             "content": content_json,
             "sha256": _digest(content_json, tensors),
         }
-        with tempfile.NamedTemporaryFile(
+        try:
+            self._replace(save(tensors, metadata=header))
+        except OSError as error:
+            raise OSError(
+                "checkpoint_dir must be a directory that can be written to until training ends. "
+                f"Got {str(self.path.parent)!r}: {error}. Make it so and fit again: training goes "
+                "on from what was stored before, where that is still there."
+            ) from error
+
+    def _replace(self, content: bytes) -> None:
+        file = tempfile.NamedTemporaryFile(  # closed before it is moved
             dir=self.path.parent, prefix=self.path.stem, suffix=".part", delete=False
-        ) as file:
-            try:
-                file.write(save(tensors, metadata=header))
+        )
+        try:
+            with file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-                os.replace(file.name, self.path)
-            except BaseException:
+            os.replace(file.name, self.path)
+        except BaseException:
+            with suppress(FileNotFoundError):
                 os.unlink(file.name)
-                raise
+            raise
 
     def _read(self) -> dict[str, Any]:
         try:

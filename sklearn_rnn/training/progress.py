@@ -63,6 +63,7 @@ class ProgressBar(Closing):
         """Print the settings and open the bar."""
         print(self.settings)
         self._bar = tqdm(total=self.n_epochs, unit="epoch", file=sys.stdout)
+        self._n_before = len(net.history)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Move the bar."""
@@ -72,10 +73,16 @@ class ProgressBar(Closing):
         }
         assert self._bar is not None  # opened by on_train_begin
         self._bar.set_postfix(shown, refresh=False)
-        self._bar.update()
+        self._move(net)
+
+    def _move(self, net: Any) -> None:
+        """Move the bar to where training is; a checkpoint may have brought epochs."""
+        assert self._bar is not None
+        self._bar.update(len(net.history) - self._n_before - self._bar.n)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Tell which weights were kept."""
+        self._move(net)
         self.close()
         if self.stopping is not None:
             print(

@@ -111,21 +111,24 @@ class Watch(Callback):
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Nothing was warned of yet."""
         self._warned: set[str] = set()
+        self._n_before = len(net.history)  # epochs on what may be other, easier sequences
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Look at the losses and gradients so far."""
-        history, epoch = net.history, len(net.history)
+        history = net.history
         losses = np.array(history[:, "train_loss"])
-        self._watch_loss(losses, epoch)
+        self._watch_loss(losses)
         norms = np.array([row.get("gradient_norm", np.nan) for row in history])
-        self._watch_gradients(norms, history[-1, "largest_gradient_norm"], losses, epoch)
+        self._watch_gradients(norms, history[-1, "largest_gradient_norm"], losses)
         if "valid_loss" in history[-1] and not self.stops:
             valid = np.array([row.get("valid_loss", np.nan) for row in history])
-            self._watch_validation(valid, losses, epoch)
+            self._watch_validation(valid, losses)
 
-    def _watch_loss(self, losses: np.ndarray, epoch: int) -> None:
-        lowest = int(np.nanargmin(losses))
-        if epoch >= 4 and (losses[-3:] > max(2 * losses[lowest], 0.1 * losses[0])).all():
+    def _watch_loss(self, losses: np.ndarray) -> None:
+        first, epoch = self._n_before, len(losses)
+        lowest = first + int(np.argmin(losses[first:]))
+        high = max(2 * losses[lowest], 0.3 * losses[first])  # dropout alone makes low losses rise
+        if epoch - first >= 4 and (losses[-3:] > high).all():
             self._warn(
                 "loss",
                 f"The training loss was {losses[lowest]:.3g} in epoch {lowest + 1} and is "
@@ -133,10 +136,8 @@ class Watch(Callback):
                 "lr_schedule lower it.",
             )
 
-    def _watch_gradients(
-        self, norms: np.ndarray, largest: float, losses: np.ndarray, epoch: int
-    ) -> None:
-        usual = float(np.nanmedian(norms))
+    def _watch_gradients(self, norms: np.ndarray, largest: float, losses: np.ndarray) -> None:
+        usual, epoch = float(np.nanmedian(norms)), len(losses)
         if largest > 1000 * max(usual, 1.0):
             self._warn(
                 "explode",
@@ -152,14 +153,14 @@ class Watch(Callback):
                 "another pooling than 'last', or shorter sequences.",
             )
 
-    def _watch_validation(self, valid: np.ndarray, losses: np.ndarray, epoch: int) -> None:
-        best = int(np.nanargmin(valid))
-        rises = (valid[-self.patience :] > 1.1 * valid[best]).all()
+    def _watch_validation(self, valid: np.ndarray, losses: np.ndarray) -> None:
+        best = self._n_before + int(np.argmin(valid[self._n_before :]))
+        rises = (valid[self._n_before :][-self.patience :] > 1.1 * valid[best]).all()
         if rises and losses[-1] < losses[best]:
             self._warn(
                 "validation",
                 f"The validation loss was lowest in epoch {best + 1} ({valid[best]:.3g}) and is "
-                f"{valid[-1]:.3g} in epoch {epoch}, while the training loss falls: training "
+                f"{valid[-1]:.3g} in epoch {len(valid)}, while the training loss falls: training "
                 "sequences are learned by heart. early_stopping=True keeps the best weights; "
                 "fewer epochs or more regularizing may help.",
             )
