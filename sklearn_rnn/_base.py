@@ -6,7 +6,6 @@ from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,25 +15,18 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
-from torch.optim.lr_scheduler import LRScheduler
 
-from sklearn_rnn._device import device_of, is_device
+from sklearn_rnn._device import device_of
 from sklearn_rnn._identity import identity_of_fit, parameters_of
+from sklearn_rnn._own_callbacks import own_callbacks
 from sklearn_rnn._params import (
     Rule,
-    a_bool,
-    a_number,
-    a_subclass,
-    an_instance,
-    an_int,
     check_parameters,
-    none,
-    one_of,
     suggestion,
-    that,
 )
 from sklearn_rnn._random import generator, spawn_seeds
 from sklearn_rnn._reader import SequenceReader
+from sklearn_rnn._shared_parameters import SHARED_RULES, check_combinations
 from sklearn_rnn.augmentation._base import Channels, augmenting
 from sklearn_rnn.data.batching import DeviceInputs
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
@@ -43,37 +35,23 @@ from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
 from sklearn_rnn.data.ragged import Ragged
 from sklearn_rnn.data.statistics import ChannelStatistics, category_counts, channel_statistics
 from sklearn_rnn.data.targets import Target
-from sklearn_rnn.nn.cells import CELLS, Cell
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.encoder import Network
-from sklearn_rnn.nn.initialization import INITIALIZATIONS
 from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput, NumericInput
 from sklearn_rnn.nn.recurrence import spread_memory
-from sklearn_rnn.nn.static import PLACES
 from sklearn_rnn.training.batches import Augment, BatchSource, auto_batch_size
 from sklearn_rnn.training.callbacks import (
     Callback,
-    DivergenceCheck,
     EarlyStopping,
-    ValidationScore,
-    are_callbacks,
 )
 from sklearn_rnn.training.checkpoint import Checkpoint
 from sklearn_rnn.training.net import make_net, train
 from sklearn_rnn.training.prediction import predict_in_batches
-from sklearn_rnn.training.progress import ProgressBar, settings_line
-from sklearn_rnn.training.record import COLUMNS, EpochRecord, GradientNorm, Watch
+from sklearn_rnn.training.record import COLUMNS
 from sklearn_rnn.training.samples import Samples
 from sklearn_rnn.training.schedules import (
-    OPTIMIZERS,
-    SCHEDULES,
-    Course,
-    goes_by_validation,
-    make_schedule,
     optimizer_class,
     optimizer_options,
-    wrong_optimizer_options,
-    wrong_schedule_options,
 )
 
 _NETWORK = (
@@ -98,46 +76,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     _split_seed: int
     _target: Any
 
-    _parameter_rules: ClassVar[dict[str, Rule]] = {
-        "cell": one_of(CELLS) | a_subclass(Cell),
-        "hidden_size": an_int(1),
-        "num_layers": an_int(1),
-        "bidirectional": a_bool(),
-        "dropout": a_number("[0, 1)"),
-        "recurrent_dropout": a_number("[0, 1)"),
-        "input_dropout": a_number("[0, 1)"),
-        "initialization": one_of(INITIALIZATIONS),
-        "static_to": one_of(PLACES),
-        "embedding_size": an_int(1) | one_of(["auto"]),
-        "min_frequency": an_int(1),
-        "standardize": a_bool(),
-        "lr": a_number("(0, inf)"),
-        "max_epochs": an_int(1),
-        "batch_size": an_int(1) | one_of(["auto"]),
-        "max_batch_steps": an_int(1),
-        "bptt_steps": an_int(1) | none(),
-        "optimizer": one_of(OPTIMIZERS) | a_subclass(torch.optim.Optimizer),
-        "momentum": a_number("[0, 1)"),
-        "optimizer_options": an_instance(dict, "a dict") | none(),
-        "weight_decay": a_number("[0, inf)"),
-        "lr_schedule": one_of(SCHEDULES) | a_subclass(LRScheduler) | none(),
-        "lr_factor": a_number("(0, 1)"),
-        "lr_step_epochs": an_int(1) | one_of(["auto"]),
-        "lr_schedule_options": an_instance(dict, "a dict") | none(),
-        "gradient_clip": a_number("(0, inf)") | none(),
-        "early_stopping": a_bool(),
-        "validation_fraction": a_number("(0, 1)"),
-        "n_iter_no_change": an_int(1),
-        "tol": a_number("[0, inf)"),
-        "checkpoint_dir": an_instance((str, Path), "a path") | none(),
-        "checkpoint_every": an_int(1),
-        "callbacks": that("a list of skorch callbacks", are_callbacks) | none(),
-        "warm_start": a_bool(),
-        "device": that("'auto' or a torch device that is here, as 'cpu'", is_device),
-        "random_state": an_int(0) | an_instance(np.random.RandomState, "a RandomState") | none(),
-        "verbose": an_int(0) | a_bool(),
-    }
-
+    _parameter_rules: ClassVar[dict[str, Rule]] = SHARED_RULES
     _target_kind: ClassVar[type[Target]]
     _network_kind: ClassVar[type[Network]]
     augmentation: Any = None  # no parameter of those that answer at each step
@@ -285,11 +224,9 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         model_seed, order_seed, split_seed = seeds
         if continued:  # what was held out before must not be learned from now, nor the reverse
             split_seed = self._split_seed
-        held_out = None
+        training, held_out = samples.rows, None
         if splitting:
             training, held_out = samples.split(self.validation_fraction, split_seed)
-        else:
-            training = samples.rows
         if continued:
             net = deepcopy(self.net_)
         else:
@@ -301,16 +238,33 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         if judged is not None:
             validation = self._source(judged, judged.rows)
         stopping = EarlyStopping(self.n_iter_no_change, self.tol) if early_stopping else None
+        self._train_net(net, samples, source, validation, stopping, checkpoint, one_epoch)
+        self._after_training(net, source, samples.target)
+        self._split_seed = split_seed
+        self._take_over(net, samples.target, stopping)
+
+    def _train_net(
+        self,
+        net: Any,
+        samples: Samples,
+        source: BatchSource,
+        validation: BatchSource | None,
+        stopping: EarlyStopping | None,
+        checkpoint: Checkpoint | None,
+        one_epoch: bool,
+    ) -> None:
+        """Train with all callbacks there are."""
+        n_epochs = 1 if one_epoch else self.max_epochs
         net.settings = {"estimator": type(self).__name__, **parameters_of(self)}
-        own_callbacks = self._own_callbacks(
-            net, source, validation, samples, stopping, one_epoch=one_epoch
+        callbacks = own_callbacks(
+            self, samples, source, validation, net, stopping, one_epoch=one_epoch
         )
         train(
             net,
             source,
             validation,
-            1 if one_epoch else self.max_epochs,
-            own_callbacks,
+            n_epochs,
+            [*self._extra_callbacks(n_epochs), *callbacks],
             deepcopy(list(self.callbacks or [])),  # skorch changes callbacks in place
             checkpoint,
             lr=self.lr,
@@ -318,9 +272,6 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             step_loss=self.step_loss,
             label_smoothing=self.label_smoothing,
         )
-        self._after_training(net, source, samples.target)
-        self._split_seed = split_seed
-        self._take_over(net, samples.target, stopping)
 
     def _checkpoint(
         self, samples: Samples, judged: Samples | None, seeds: list[int], continued: bool
@@ -335,78 +286,11 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         )
         return Checkpoint(self.checkpoint_dir, fit, seeds, self.checkpoint_every, self.max_epochs)
 
-    def _own_callbacks(
-        self,
-        net: Any,
-        source: BatchSource,
-        validation: BatchSource | None,
-        samples: Samples,
-        stopping: EarlyStopping | None,
-        *,
-        one_epoch: bool,
-    ) -> list[Callback]:
-        """Return the callbacks of a fit besides the user's, in the order they are called."""
-        schedule: Callback | None = None
-        progress: Callback | None = None
-        n_epochs = 1 if one_epoch else self.max_epochs
-        if not one_epoch:
-            schedule = make_schedule(self.lr_schedule, self._course(n_epochs, len(source)))
-            if validation is None and goes_by_validation(self.lr_schedule):
-                raise ValueError(
-                    f"The 'lr_schedule' parameter of {type(self).__name__} is "
-                    f"{self.lr_schedule!r}, which goes by the validation loss, but there is no "
-                    "validation data. Set early_stopping=True or pass X_val to fit."
-                )
-            if self.verbose:
-                line = settings_line(self, samples, source, net)
-                progress = ProgressBar(line, n_epochs, stopping)
-        callbacks = [
-            *self._extra_callbacks(n_epochs),
-            EpochRecord(),
-            GradientNorm(self.gradient_clip),
-            ValidationScore(samples.target),
-            DivergenceCheck(),
-            Watch(self.n_iter_no_change, stops=stopping is not None),
-            schedule,
-            stopping,
-            progress,
-        ]
-        return [callback for callback in callbacks if callback is not None]
-
-    def _course(self, n_epochs: int, n_batches: int) -> Course:
-        return Course(
-            lr=self.lr,
-            n_epochs=n_epochs,
-            n_updates=n_epochs * n_batches,
-            factor=self.lr_factor,
-            step_epochs=self.lr_step_epochs,
-            patience=self.n_iter_no_change,
-            tol=self.tol,
-            options=self.lr_schedule_options or {},
-        )
-
     def _check_parameters(self) -> None:
         """Raise ValueError for parameters that break their rules, all at once."""
         name = type(self).__name__
         check_parameters(name, self.get_params(deep=False), self._parameter_rules)
-        wrong = {
-            "optimizer": wrong_optimizer_options(self.optimizer, self.optimizer_options or {}),
-            "lr_schedule": wrong_schedule_options(self.lr_schedule, self.lr_schedule_options or {}),
-        }
-        for parameter, what in wrong.items():
-            if what:
-                raise ValueError(
-                    f"The '{parameter}_options' parameter of {name} must be options of the "
-                    f"{parameter} {getattr(self, parameter)!r}: {what}. "
-                    f"Got {getattr(self, parameter + '_options')!r} instead."
-                )
-        cell = CELLS[self.cell] if isinstance(self.cell, str) else self.cell
-        if self.initialization == "chrono" and not cell.keeps_by_gates:
-            raise ValueError(
-                f"The 'initialization' parameter of {name} must be 'default' with "
-                f"cell={self.cell!r}, which has no gates that keep its state. Got 'chrono' "
-                "instead. Set cell='gru', 'lstm' or 'mingru'."
-            )
+        check_combinations(self)
 
     def _read_samples(
         self,
