@@ -50,6 +50,7 @@ from sklearn_rnn.training.prediction import predict_in_batches
 from sklearn_rnn.training.record import COLUMNS
 from sklearn_rnn.training.samples import Samples
 from sklearn_rnn.training.schedules import (
+    goes_by_validation,
     optimizer_class,
     optimizer_options,
 )
@@ -79,7 +80,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     _parameter_rules: ClassVar[dict[str, Rule]] = SHARED_RULES
     _target_kind: ClassVar[type[Target]]
     _network_kind: ClassVar[type[Network]]
-    augmentation: Any = None  # no parameter of those that answer at each step
+    augmentation: Any = None  # a parameter of all but the language model
     step_loss = 0.0  # a parameter of the classifier of whole sequences
     label_smoothing = 0.0  # one of those that answer with labels
     _network_parameters: ClassVar[tuple[str, ...]] = _NETWORK
@@ -237,7 +238,10 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         validation = None if held_out is None else self._source(samples, held_out)
         if judged is not None:
             validation = self._source(judged, judged.rows)
-        stopping = EarlyStopping(self.n_iter_no_change, self.tol) if early_stopping else None
+        stopping = None
+        if early_stopping:
+            goes_back = goes_by_validation(self.lr_schedule) and not one_epoch
+            stopping = EarlyStopping(self.n_iter_no_change, self.tol, goes_back=goes_back)
         self._train_net(net, samples, source, validation, stopping, checkpoint, one_epoch)
         self._after_training(net, source, samples.target)
         self._split_seed = split_seed

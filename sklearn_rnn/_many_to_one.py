@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from sklearn_rnn._base import BaseRecurrent
-from sklearn_rnn._params import Rule, a_subclass, an_instance, none, one_of, that
-from sklearn_rnn.augmentation._base import Augmentation, are_augmentations
+from sklearn_rnn._params import Rule, a_subclass, none, one_of
+from sklearn_rnn._shared_parameters import AUGMENTATION
 from sklearn_rnn.data.batching import DeviceInputs
 from sklearn_rnn.data.canonical import TrainingRows
 from sklearn_rnn.data.prefixes import DevicePrefixes
@@ -29,9 +29,7 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
         "pooling": one_of(POOLINGS) | a_subclass(Pooling),
         "stem": one_of(STEMS) | none(),
-        "augmentation": an_instance(Augmentation, "an Augmentation")
-        | that("a list of them", are_augmentations)
-        | none(),
+        "augmentation": AUGMENTATION,
     }
 
     def transform(self, X: ArrayLike) -> np.ndarray:

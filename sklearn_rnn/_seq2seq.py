@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn._params import Rule, a_number, a_subclass, an_int, none, one_of
+from sklearn_rnn._shared_parameters import AUGMENTATION
 from sklearn_rnn.data.batching import DeviceInputs, SequenceTargets
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.ragged import places_of, split_at
@@ -42,6 +43,7 @@ class BaseSeq2Seq(BaseRecurrent):
         "decoder_input": one_of(["previous", "none"]),
         "teacher_forcing": a_number("[0, 1]") | one_of(["linear", "sigmoid"]),
         "max_steps": an_int(1) | none(),
+        "augmentation": AUGMENTATION,
     }
 
     # -- training ---------------------------------------------------------------------------------

@@ -76,6 +76,10 @@ class Seq2SeqRegressor(BaseSeq2Seq):
     min_frequency : int, default=1
         Tokens and categories met less often in training count as unknown, as do those first met in
         prediction.
+    augmentation : Augmentation, list of them or None, default=None
+        Random changes to the training sequences X, drawn anew at each update, in the order of the
+        list: :mod:`sklearn_rnn.augmentation` has them. Validation data and predictions are not
+        touched.
     standardize : bool, default=True
         Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
     lr : float, default=0.01
@@ -248,6 +252,7 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         static_to="both",
         embedding_size="auto",
         min_frequency=1,
+        augmentation=None,
         standardize=True,
         lr=0.01,
         max_epochs=100,
@@ -291,6 +296,7 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         self.static_to = static_to
         self.embedding_size = embedding_size
         self.min_frequency = min_frequency
+        self.augmentation = augmentation
         self.standardize = standardize
         self.lr = lr
         self.max_epochs = max_epochs

@@ -21,6 +21,7 @@ from sklearn_rnn._params import (
     one_of,
     that,
 )
+from sklearn_rnn.augmentation._base import Augmentation, are_augmentations
 from sklearn_rnn.nn.cells import CELLS, Cell
 from sklearn_rnn.nn.initialization import INITIALIZATIONS
 from sklearn_rnn.nn.static import PLACES
@@ -71,6 +72,13 @@ SHARED_RULES: dict[str, Rule] = {
     "random_state": an_int(0) | an_instance(np.random.RandomState, "a RandomState") | none(),
     "verbose": an_int(0) | a_bool(),
 }
+
+AUGMENTATION = (
+    an_instance(Augmentation, "an Augmentation")
+    | that("a list of them", are_augmentations)
+    | none()
+)
+"""A parameter of all but the language model."""
 
 
 def check_combinations(estimator: Any) -> None:

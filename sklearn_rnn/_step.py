@@ -10,6 +10,8 @@ import torch
 
 from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn._params import Rule, a_bool
+from sklearn_rnn._shared_parameters import AUGMENTATION
+from sklearn_rnn.augmentation._base import in_turn
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.per_step import read_step_weight, read_step_y
 from sklearn_rnn.data.ragged import in_rows
@@ -27,6 +29,7 @@ class BaseStep(BaseRecurrent):
     _y_form: str | None  # "flat" (sequences of one step), "rectangular" or "ragged"; of fit
     _parameter_rules: ClassVar[dict[str, Rule]] = BaseRecurrent._parameter_rules | {
         "output_feedback": a_bool(),
+        "augmentation": AUGMENTATION,
     }
 
     @property
@@ -43,6 +46,16 @@ class BaseStep(BaseRecurrent):
     @abstractmethod
     def _feedback(self, target: Any, random: torch.Generator) -> Feedback:
         """Return how the last answer is read."""
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        for augmentation in in_turn(self.augmentation):
+            if not augmentation.keeps_steps:
+                raise ValueError(
+                    f"The 'augmentation' parameter of {type(self).__name__} must keep steps where "
+                    "they are, since each has an entry of y: Jitter, Scaling and ChannelDropout "
+                    f"do. Got {augmentation!r} instead."
+                )
 
     def _train(self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any) -> None:
         if not continued:

@@ -64,6 +64,11 @@ class StepRegressor(BaseStep):
     min_frequency : int, default=1
         Tokens and categories met less often in training count as unknown, as do those first met in
         prediction.
+    augmentation : Augmentation, list of them or None, default=None
+        Random changes to the training sequences X, drawn anew at each update, in the order of the
+        list: :mod:`sklearn_rnn.augmentation` has them. Validation data and predictions are not
+        touched. Those that keep each step where it is: ``Jitter``,
+        ``Scaling`` and ``ChannelDropout``.
     standardize : bool, default=True
         Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
     lr : float, default=0.01
@@ -227,6 +232,7 @@ class StepRegressor(BaseStep):
         static_to="both",
         embedding_size="auto",
         min_frequency=1,
+        augmentation=None,
         standardize=True,
         lr=0.01,
         max_epochs=100,
@@ -266,6 +272,7 @@ class StepRegressor(BaseStep):
         self.static_to = static_to
         self.embedding_size = embedding_size
         self.min_frequency = min_frequency
+        self.augmentation = augmentation
         self.standardize = standardize
         self.lr = lr
         self.max_epochs = max_epochs

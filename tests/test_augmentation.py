@@ -10,7 +10,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_rnn import RNNClassifier, RNNRegressor
+from sklearn_rnn import RNNClassifier, RNNRegressor, Seq2SeqRegressor, StepClassifier
 from sklearn_rnn._random import generator
 from sklearn_rnn.augmentation import (
     Augmentation,
@@ -559,3 +559,23 @@ def test_an_error_in_fit_leaves_the_estimator_as_it_was(sequences):
     with pytest.raises(ValueError, match="apply of Returning"):
         model.fit(*sequences)
     assert not hasattr(model, "net_")
+
+
+def test_each_step_keeps_its_answer(sequences):
+    X, _ = sequences
+    y = [x[:, 0] > 0 for x in X]
+    model = StepClassifier(augmentation=[Jitter(), ChannelDropout()], **QUICK).fit(X, y)
+    assert model.loss_curve_ != StepClassifier(**QUICK).fit(X, y).loss_curve_
+    message = r"of StepClassifier must keep steps where they are.* Got Crop\(min_fraction=0.8\)"
+    with pytest.raises(ValueError, match=message):
+        StepClassifier(augmentation=[Jitter(), Crop()], **QUICK).fit(X, y)
+
+
+@pytest.mark.parametrize("augmentation", [Jitter(), TimeWarp(), Crop(), StepDropout()])
+def test_answers_of_another_length_stay_as_they_are(sequences, augmentation):
+    X, _ = sequences
+    y = [np.arange(len(x)) for x in X]
+    model = Seq2SeqRegressor(augmentation=augmentation, **QUICK).fit(X, y)
+    plain = Seq2SeqRegressor(**QUICK).fit(X, y)
+    assert model.loss_curve_ != plain.loss_curve_
+    assert model._longest == plain._longest == max(map(len, X))

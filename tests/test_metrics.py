@@ -109,6 +109,13 @@ def test_step_accuracy_is_that_of_steps_laid_end_to_end(labels):
     )
 
 
+def test_step_f1_of_each_label_stands_in_their_order():
+    y_true, y_pred = [["b", "a"], ["c", "b", "b"]], [["b", "b"], ["c", "b", "a"]]
+    np.testing.assert_allclose(step_f1(y_true, y_pred, average=None), [0, 2 / 3, 1])
+    some = step_f1(y_true, y_pred, average=None, labels=["c", "b"])
+    np.testing.assert_allclose(some, [1, 2 / 3])
+
+
 @pytest.mark.parametrize("labels", [("a", "b", "cc"), (3, 1, 2)])
 @pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
 def test_step_f1_is_that_of_steps_laid_end_to_end(labels, average):

@@ -799,3 +799,12 @@ def test_dates_beside_times_leave_the_times_whole(first, second):
 def test_dates_beside_nulls_stay_dates():
     frame = pd.DataFrame({"t": [[DAY, pd.NaT], [None, DAY]]})
     assert to_events(frame, dtype_backend="pyarrow")["t"].dtype == pd.ArrowDtype(pa.date32())
+
+
+def test_sliding_windows_takes_targets_by_name_from_a_list_of_frames():
+    frames = [pd.DataFrame({"a": np.arange(n), "b": 10 * np.arange(n)}) for n in (6, 5)]
+    X, y, _ = sliding_windows(frames, window=3, target="b")
+    np.testing.assert_array_equal(y, [30, 40, 50, 30, 40])
+    assert X.shape == (5, 3, 2)
+    with pytest.raises(ValueError, match="must have the same columns in the same order"):
+        sliding_windows([frames[0], frames[1][["b", "a"]]], window=3)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from skorch.callbacks import Callback
 from torch.nn import functional
 from torch.optim import lr_scheduler
 
@@ -119,6 +120,37 @@ def test_plateau_lowers_the_rate_before_early_stopping_ends(sequences):
     )
     assert model.history_["lr"].nunique() > 1
     assert len(model.history_) < 60
+
+
+def test_a_lowered_plateau_goes_on_from_the_best_weights(sequences):
+    class Watched(Callback):
+        def on_train_begin(self, net, **kwargs):
+            self.before, self.after = [], []
+
+        def on_epoch_begin(self, net, **kwargs):
+            self.before.append(net.module_.head.linear.weight.clone())
+
+        def on_batch_end(self, net, training, **kwargs):
+            if not training:
+                self.trained = net.module_.head.linear.weight.clone()
+
+        def on_epoch_end(self, net, **kwargs):
+            self.after.append(self.trained)
+
+    options = QUICK | {"max_epochs": 30, "lr": 0.3, "n_iter_no_change": 30}
+    model = RNNClassifier(
+        early_stopping=True,
+        lr_schedule="plateau",
+        lr_step_epochs=2,
+        callbacks=[Watched()],
+        **options,
+    ).fit(*sequences)
+    watched, history = model.net_.callbacks_[0][1], model.history_
+    lowered = np.flatnonzero(np.diff(history["lr"]) < 0)  # at the end of these epochs
+    assert len(lowered) > 1
+    for epoch in lowered:
+        best = history["valid_loss"][: epoch + 1].argmin()
+        torch.testing.assert_close(watched.before[epoch + 1], watched.after[best], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(

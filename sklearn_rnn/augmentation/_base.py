@@ -63,6 +63,9 @@ class Augmentation(ABC):
     (3,)
     """
 
+    keeps_steps: ClassVar[bool] = False
+    """Whether each step stays the step it was. The estimators that answer at each step need that."""
+
     _parameter_rules: ClassVar[Mapping[str, Rule]] = {}
 
     def __post_init__(self) -> None:
@@ -110,19 +113,24 @@ def are_augmentations(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(a, Augmentation) for a in value)
 
 
+def in_turn(augmentation: Augmentation | Sequence[Augmentation] | None) -> list[Augmentation]:
+    """Return what an estimator's parameter stands for."""
+    if augmentation is None:
+        return []
+    return [augmentation] if isinstance(augmentation, Augmentation) else list(augmentation)
+
+
 def augmenting(
     augmentation: Augmentation | Sequence[Augmentation] | None, channels: Channels
 ) -> Callable[[Batch, Generator], Batch] | None:
     """Return the function that changes a batch by all augmentations in turn; None if by none."""
-    if augmentation is None:
-        return None
-    in_turn = [augmentation] if isinstance(augmentation, Augmentation) else list(augmentation)
-    if not in_turn:
+    augmentations = in_turn(augmentation)
+    if not augmentations:
         return None
 
     def augment(batch: Batch, generator: Generator) -> Batch:
         values, codes, lengths = batch.values, batch.codes, batch.lengths
-        for each in in_turn:
+        for each in augmentations:
             result = each.apply(values, codes, lengths, channels, generator)
             _check(each, (values, codes, lengths), result)
             values, codes, lengths = result

@@ -47,6 +47,7 @@ class Jitter(Augmentation):
 
     scale: float = 0.1
 
+    keeps_steps: ClassVar = True
     _parameter_rules: ClassVar = {"scale": a_number("[0, inf)")}
 
     def apply(
@@ -94,6 +95,7 @@ class Scaling(Augmentation):
 
     scale: float = 0.1
 
+    keeps_steps: ClassVar = True
     _parameter_rules: ClassVar = {"scale": a_number("[0, inf)")}
 
     def apply(
@@ -137,6 +139,7 @@ class ChannelDropout(Augmentation):
 
     p: float = 0.1
 
+    keeps_steps: ClassVar = True
     _parameter_rules: ClassVar = {"p": a_number("[0, 1)")}
 
     def apply(

@@ -60,11 +60,11 @@ def step_f1(
     y_pred: Any,
     *,
     sample_weight: Any = None,
-    average: str = "macro",
+    average: str | None = "macro",
     labels: Sequence[Any] | None = None,
     pos_label: Any = 1,
     zero_division: str | float = "warn",
-) -> float:
+) -> float | np.ndarray:
     """Return the F1 score over the steps of all sequences.
 
     Parameters
@@ -73,9 +73,9 @@ def step_f1(
         As for :func:`step_accuracy`.
     sample_weight : array-like of shape (n_samples,), default=None
         A step weighs as its sequence.
-    average : {"macro", "micro", "weighted", "binary"}, default="macro"
+    average : {"macro", "micro", "weighted", "binary"} or None, default="macro"
         How the scores of the labels become one, as in :func:`sklearn.metrics.f1_score`. "binary" is
-        the score of ``pos_label``.
+        the score of ``pos_label``; None gives that of each label.
     labels : list, default=None
         The labels that count, such as all but the one for "nothing here". None takes all.
     pos_label : label, default=1
@@ -85,8 +85,9 @@ def step_f1(
 
     Returns
     -------
-    float
-        From 0 to 1, the higher the better.
+    float, or ndarray of shape (n_labels,) for ``average=None``
+        From 0 to 1, the higher the better. In the order of ``labels``, or of all that are there or
+        predicted, sorted.
 
     Raises
     ------
@@ -102,9 +103,10 @@ def step_f1(
     0.8
     """
     averages = ("macro", "micro", "weighted", "binary")
-    check_option("average", average, averages, "step_f1")
+    if average is not None:
+        check_option("average", average, averages, "step_f1")
     steps = labelled_steps(y_true, y_pred, sample_weight)
-    if average == "binary":
+    if average in ("binary", None):  # these need the labels themselves, and their order
         true, pred = labels_of(steps.true, "y_true"), labels_of(steps.pred, "y_pred")
     else:  # numbers are quicker to sort than texts
         wanted = np.empty(0, object) if labels is None else np.fromiter(labels, object)
@@ -119,7 +121,7 @@ def step_f1(
         sample_weight=steps.step_weight,
         zero_division=zero_division,
     )
-    return float(score)
+    return score if average is None else float(score)
 
 
 def sequence_mae(

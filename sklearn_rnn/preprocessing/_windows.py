@@ -89,7 +89,8 @@ def sliding_windows(
     horizons = _checked_steps(window, stride, horizon)
     X, ids = _split_groups(X, groups)
     steps = _read_series(X)
-    values, channels = _numbers(steps), _channels(target, steps)
+    names = steps.names or _names_of_series(X)
+    values, channels = _numbers(steps), _channels(target, steps.n_channels, names)
     if ids is None:
         ids = np.arange(len(steps.lengths)) if steps.index is None else steps.index
     ids = _checked_ids(ids, len(steps.lengths))
@@ -172,12 +173,27 @@ def _numbers(steps: Steps) -> np.ndarray:
     return np.column_stack([numbers_of(one_array(column)) for column in steps.values.columns])
 
 
-def _channels(target: Any, steps: Steps) -> int | np.ndarray:
+def _names_of_series(X: Any) -> list[str] | None:
+    """Return the columns of series that are frames, which all must have."""
+    if not isinstance(X, list | tuple) or not all(is_frame(series) for series in X):
+        return None
+    names = column_names(X[0], "X")
+    for row, series in enumerate(X):
+        if column_names(series, "X") != names:
+            raise ValueError(
+                f"The series of X must have the same columns in the same order, but those of row 0 "
+                f"are {names} and those of row {row} {column_names(series, 'X')}."
+            )
+    return names
+
+
+def _channels(target: Any, n_channels: int, names: list[str] | None) -> int | np.ndarray:
     """Return the place(s) of the target channel(s)."""
     if target is None:
-        return 0 if steps.n_channels == 1 else np.arange(steps.n_channels)
+        return 0 if n_channels == 1 else np.arange(n_channels)
     is_single = isinstance(target, str) or np.ndim(target) == 0
-    places = [_place(channel, steps) for channel in ([target] if is_single else target)]
+    wanted = [target] if is_single else target
+    places = [_place(channel, n_channels, names) for channel in wanted]
     if not places:
         raise ValueError(
             "The 'target' parameter of sliding_windows is empty. Name at least one channel."
@@ -185,16 +201,16 @@ def _channels(target: Any, steps: Steps) -> int | np.ndarray:
     return places[0] if is_single else np.array(places)
 
 
-def _place(channel: Any, steps: Steps) -> int:
-    if isinstance(channel, str) and steps.names is not None:
-        check_known([channel], steps.names, "The frame X, with the fields of its lists,")
-        return steps.names.index(channel)
-    if _is_int(channel) and 0 <= channel < steps.n_channels:
+def _place(channel: Any, n_channels: int, names: list[str] | None) -> int:
+    if isinstance(channel, str) and names is not None:
+        check_known([channel], names, "The frame X, with the fields of its lists,")
+        return names.index(channel)
+    if _is_int(channel) and 0 <= channel < n_channels:
         return int(channel)
-    by_name = " or a name" if steps.names is not None else ""
+    by_name = " or a name" if names is not None else ""
     raise ValueError(
         f"The 'target' parameter of sliding_windows must be a channel from 0 to "
-        f"{steps.n_channels - 1}{by_name}, or a list of them. Got {channel!r} instead."
+        f"{n_channels - 1}{by_name}, or a list of them. Got {channel!r} instead."
     )
 
 

@@ -85,19 +85,24 @@ class EarlyStopping(Callback):
     patience : int
         Epochs without a loss lower than the best by more than ``tol``.
     tol : float
+    goes_back : bool
+        Whether to go on from the best weights where the learning rate was lowered: what a lower
+        rate can mend is best mended there.
     """
 
     best_epoch_: int
 
-    def __init__(self, patience: int, tol: float) -> None:
+    def __init__(self, patience: int, tol: float, *, goes_back: bool = False) -> None:
         self.patience = patience
         self.tol = tol
+        self.goes_back = goes_back
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Start counting."""
         self._best_loss = self._reference_loss = np.inf
         self._epochs_without = 0
         self._best_weights: dict[str, torch.Tensor] = {}
+        self._lr = _rate(net)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a fit that is taken up again must know."""
@@ -107,6 +112,7 @@ class EarlyStopping(Callback):
             "epochs_without": self._epochs_without,
             "best_epoch": self.best_epoch_,
             "best_weights": self._best_weights,
+            "lr": self._lr,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -116,6 +122,7 @@ class EarlyStopping(Callback):
         self._epochs_without = state["epochs_without"]
         self.best_epoch_ = state["best_epoch"]
         self._best_weights = state["best_weights"]
+        self._lr = state["lr"]
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Keep the weights if they are the best so far; count the epoch if not."""
@@ -131,12 +138,19 @@ class EarlyStopping(Callback):
             self._epochs_without += 1
         if self._epochs_without >= self.patience:
             net.stop_requested = True
+        before, self._lr = self._lr, _rate(net)
+        if self.goes_back and self._lr < before:
+            net.module_.load_state_dict(self._best_weights)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Load the best weights and let go of the copy."""
         if self._best_weights:
             net.module_.load_state_dict(self._best_weights)
         self._best_weights = {}
+
+
+def _rate(net: Any) -> float:
+    return net.optimizer_.param_groups[0]["lr"]
 
 
 class TeacherForcing(Callback):
