@@ -64,7 +64,7 @@ class Augmentation(ABC):
     """
 
     keeps_steps: ClassVar[bool] = False
-    """Whether each step stays the step it was. The estimators that answer at each step need that."""
+    """Whether each step stays the step it was, as estimators that answer at each step need it."""
 
     _parameter_rules: ClassVar[Mapping[str, Rule]] = {}
 
