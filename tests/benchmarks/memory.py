@@ -1,4 +1,4 @@
-"""What gates that start with long memories are worth where the first step decides: docs/defaults.rst.
+"""What gates that start with long memories are worth where the first step decides.
 
 python -m tests.benchmarks.memory > docs/defaults_memory.csv
 """
