@@ -62,6 +62,7 @@ html_sidebars = {
         "sequence_answers",
         "language_models",
         "metrics",
+        "inspection",
         "preprocessing",
         "defaults",
         "performance",

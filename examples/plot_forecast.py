@@ -25,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_rnn import Seq2SeqRegressor
+from sklearn_rnn.inspection import ForecastDisplay
 from sklearn_rnn.preprocessing import sliding_windows
 
 DAY, WEEK = 24, 7 * 24
@@ -101,13 +102,12 @@ for alpha, error in on_valid.items():
 # The network
 # -----------
 # These settings were chosen among some ten on September and October too. There
-# ``decoder_input="previous"``, the default, was worse: in training each hour reads the *true* one
-# before it, so it learns to go by that, but in a forecast it reads its own. With "none" nothing is
+# ``decoder_input="previous"`` was worse: in training each hour reads the *true* one before it, so
+# it learns to go by that, but in a forecast it reads its own. With "none", the default, nothing is
 # handed on but the state, and attention looks back at the week.
 
 network = Seq2SeqRegressor(
     bidirectional=False,
-    decoder_input="none",
     dropout=0.2,
     recurrent_dropout=0,
     lr=0.005,
@@ -173,4 +173,18 @@ right.plot(when, network.predict(X_days).ravel(), color="C2", label="network")
 right.set(ylabel="Demand, GW", xlim=(when[0], when[-1]), ylim=(2.8, 7.2), xticks=when[::48])
 right.xaxis.set_major_formatter(DateFormatter("%d %b"))
 right.legend(ncols=3, loc="upper center")
+plt.show()
+
+# %%
+# Three of these days with what the network read before, hour by hour:
+
+ForecastDisplay.from_predictions(
+    {"linear regression": linear.predict(flat(X_days)), "network": network.predict(X_days)},
+    y_days,
+    past=X_days[:, :, 0],
+    rows=[3, 5, 10],
+    names=["Thursday, 18 December", "Saturday, 20 December", "Christmas"],
+    output_names=["Demand, GW"],
+    n_past=72,
+)
 plt.show()

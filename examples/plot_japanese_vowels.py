@@ -25,6 +25,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.datasets import load_japanese_vowels
+from sklearn_rnn.inspection import HistoryDisplay
 
 X_train, y_train = load_japanese_vowels(split="train", return_X_y=True)
 X_test, y_test = load_japanese_vowels(split="test", return_X_y=True)
@@ -110,22 +111,12 @@ plt.show()
 # -----------------
 # To see when training has done its work, hold out some of the training utterances:
 # ``early_stopping=True`` does that, ends training when their loss no longer falls, and keeps the
-# weights of the best epoch. ``loss_curve_`` holds the training loss of every epoch and
-# ``validation_scores_`` the accuracy on the held-out utterances. A training loss that does not fall
-# asks for another learning rate; one that falls while the held-out accuracy gets worse asks for a
-# smaller network or more dropout.
+# weights of the best epoch. The score is the accuracy on the held-out utterances. A training loss
+# that does not fall asks for another learning rate; one that falls while the held-out loss rises
+# asks for a smaller network or more dropout.
 
 watched = clone(model).set_params(
     rnn__early_stopping=True, rnn__validation_fraction=0.2, rnn__verbose=0
 )
-rnn = watched.fit(X_train, y_train)["rnn"]
-
-epochs = np.arange(1, rnn.n_iter_ + 1)
-fig, (top, bottom) = plt.subplots(2, 1, figsize=(7, 5), sharex=True, layout="constrained")
-top.semilogy(epochs, rnn.loss_curve_)
-top.set(ylabel="Training loss", title=f"Best weights after epoch {rnn.best_epoch_}")
-bottom.plot(epochs, rnn.validation_scores_, color="C1")
-bottom.set(ylabel="Held-out accuracy", xlabel="Epoch")
-for ax in (top, bottom):
-    ax.axvline(rnn.best_epoch_, color="grey", linestyle=":")
+HistoryDisplay.from_estimator(watched.fit(X_train, y_train), log_scale=True)
 plt.show()

@@ -136,8 +136,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# Three numbers are to become a hundred. With ``decoder_input="none"`` the state goes on by itself
-# from wavelength to wavelength. The default, "previous", reads the last value written: in training
+# Three numbers are to become a hundred. With ``decoder_input="none"``, the default, the state goes
+# on by itself from wavelength to wavelength. "previous" reads the last value written: in training
 # that is the true one, from which the next is nearly known, so the network learns to copy; then its
 # own errors add up. ``TransformedTargetRegressor`` takes the mean spectrum away, which need not be
 # learned then. The number of layers was chosen by cross-validation of the training part.

@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_rnn import Seq2SeqClassifier
+from sklearn_rnn.inspection import AttentionDisplay
 from sklearn_rnn.metrics import token_error_rate
 
 said = {
@@ -75,16 +76,5 @@ for i in likelihood.argsort()[::-1]:
 # weight the letter has. The network was never told which letters make which phone.
 
 shown = ["phoneme", "nightshade", "washington"]
-answers = model.predict(shown)
-fig, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained")
-for ax, word, answer, weights in zip(
-    axes, shown, answers, model.attention_weights(shown), strict=True
-):
-    ax.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    ax.set_xticks(range(len(word)), list(word))
-    ax.set_yticks(range(len(answer)), list(answer))
-    ax.set_title(word)
-    ax.tick_params(length=0)
-axes[0].set_ylabel("Said, from top to bottom")
-fig.supxlabel("Letters")
+AttentionDisplay.from_estimator(model, shown, names=shown)
 plt.show()

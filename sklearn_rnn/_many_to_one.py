@@ -14,8 +14,9 @@ from sklearn_rnn._shared_parameters import AUGMENTATION
 from sklearn_rnn.data.batching import DeviceInputs
 from sklearn_rnn.data.canonical import TrainingRows
 from sklearn_rnn.data.prefixes import DevicePrefixes
+from sklearn_rnn.data.ragged import in_rows
 from sklearn_rnn.nn.encoder import ManyToOne
-from sklearn_rnn.nn.pooling import POOLINGS, Pooling
+from sklearn_rnn.nn.pooling import POOLINGS, AttentionPooling, Pooling
 from sklearn_rnn.nn.stem import STEMS
 from sklearn_rnn.training.prediction import predict_in_batches
 from sklearn_rnn.training.samples import Samples
@@ -46,6 +47,38 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
             ``pooling="concat"``; a stem adds ``hidden_size``.
         """
         return self._forward(X, self._module.encoder).astype(np.float64)
+
+    def attention_weights(self, X: ArrayLike) -> np.ndarray:
+        """Return how much each step counts in the pooled vector.
+
+        Parameters
+        ----------
+        X : sequences of n_samples
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=object
+            For each sequence a float32 array of shape (n_steps,) that sums to 1; one array of shape
+            (n_samples, n_steps) where X was one array in ``fit`` and lengths are equal. Steps that
+            a stem made one of share its weight.
+
+        Raises
+        ------
+        ValueError
+            If the network does not pool by attention.
+        """
+        module, inputs = self._module, self._read_X(X, reset=False)
+        if not isinstance(module.encoder.pooling, AttentionPooling):
+            raise ValueError(
+                "attention_weights needs a network that pools by attention. Fit with "
+                f"pooling='attention'. Got pooling={self.pooling!r}."
+            )
+        lengths = inputs.sequences.lengths
+        weights = np.empty((0, 1), np.float32)
+        if lengths.any():
+            on_device = DeviceInputs(inputs, self.net_.device)
+            weights = predict_in_batches(module.encoder.looking, on_device, per_step=True)
+        return in_rows(weights[:, 0], lengths, as_one_array=self._fitted_on_array)
 
     def _outputs_of_prefixes(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the outputs for every prefix, end to end, and the length of each sequence."""

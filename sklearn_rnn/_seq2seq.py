@@ -85,6 +85,8 @@ class BaseSeq2Seq(BaseRecurrent):
         names: tuple[str, str],
         target: Any,
     ) -> tuple[Any, np.ndarray, np.ndarray | None]:
+        if not weight.all():
+            y = _of_those_with_weight(y, weight)
         answers, form = read_answers(
             y, len(inputs), type(self).__name__, names, texts=True, used=weight > 0
         )
@@ -304,3 +306,19 @@ class BaseSeq2Seq(BaseRecurrent):
             for row, of_row in zip(rows.tolist(), weights, strict=True):
                 looking[row] = of_row[: lengths[row], : read[row]].copy()
         return looking
+
+
+def _of_those_with_weight(y: Any, weight: np.ndarray) -> Any:
+    """Return y where rows without weight can't say of what type its entries are.
+
+    That is for lists and arrays of objects; the entries of anything else have one type.
+    """
+    is_list = isinstance(y, list | tuple)
+    if len(weight) != (len(y) if hasattr(y, "__len__") else -1):
+        return y  # which is refused when it is read
+    if not is_list and not (isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1):
+        return y
+    rows = list(y) if is_list else y.copy()
+    for row in np.flatnonzero(weight == 0).tolist():
+        rows[row] = rows[weight.argmax()]
+    return rows

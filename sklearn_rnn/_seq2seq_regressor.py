@@ -21,8 +21,8 @@ class Seq2SeqRegressor(BaseSeq2Seq):
     """Encoder and decoder: reads a sequence, then writes a curve, step by step.
 
     The encoder, a recurrent cell (LSTM [1]_, GRU [2]_ or a plain RNN), reads all of X. The decoder
-    starts from where it ended and gives one number, or several, at a time, fitted by squared error;
-    each step reads the one before. Attention lets it look at all steps of X. Lengths of X and y may
+    starts from where it ended and gives one number, or several, at a time, fitted by squared error.
+    Attention lets it look at all steps of X. Lengths of X and y may
     differ; padding never changes a prediction.
 
     Parameters
@@ -44,13 +44,15 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         How the decoder looks back at the steps of X: by the product of its output and theirs
         [10]_, by a small network of both [11]_, or not at all, knowing the encoder's last state
         alone. Only used when ``encoder="sequence"``.
-    decoder_input : {"previous", "none"}, default="previous"
-        What the decoder reads at each step: what was said before, or nothing, so that its state
-        goes on by itself.
+    decoder_input : {"previous", "none"}, default="none"
+        What the decoder reads at each step: the number said before, or nothing, so that its state
+        goes on by itself. On smooth curves a decoder that reads the right number before it in
+        training learns to copy it, and goes astray by its own.
     teacher_forcing : float in [0, 1], "linear" or "sigmoid", default=1.0
         Share of training steps that read the right answer before them; the others read the
         network's own. Names are ways for it to fall from 1 to 0 over the epochs [12]_. Below 1 the
-        decoder is trained step by step, several times slower.
+        decoder is trained step by step, several times slower. Only used when
+        ``decoder_input="previous"``.
     max_steps : int or None, default=None
         Longest answer in prediction, twice the longest in ``fit`` for None. Only used where lengths
         differed in ``fit``.
@@ -242,7 +244,7 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         bidirectional=True,
         encoder="sequence",
         attention="dot",
-        decoder_input="previous",
+        decoder_input="none",
         teacher_forcing=1.0,
         max_steps=None,
         dropout=0.3,

@@ -49,6 +49,19 @@ ALLOWED = {
     "datasets": {"datasets"},
     "preprocessing": {"data", "preprocessing"},
     "metrics": {"data", "metrics"},
+    "inspection": {
+        "_base",
+        "_language_model",
+        "_params",
+        "_random",
+        "_reader",
+        "_seq2seq",
+        "_step",
+        "data",
+        "inspection",
+        "nn",
+        "training",
+    },
 }
 
 

@@ -208,7 +208,7 @@ def test_curves_are_learned_in_any_units(factor, offset):
 def test_own_answers_are_learned_from(kind, teacher_forcing):
     y = BACKWARDS if kind is Seq2SeqClassifier else [c[:, 0] for c in CURVES]
     inputs = WORDS if kind is Seq2SeqClassifier else X
-    settings = QUICK | {"max_epochs": 15}
+    settings = QUICK | {"max_epochs": 15, "decoder_input": "previous"}
     model = kind(teacher_forcing=teacher_forcing, **settings).fit(inputs, y)
     assert model.loss_curve_[-1] < 0.9 * model.loss_curve_[0]
     assert model.net_.module_.teacher_forcing == 1.0
@@ -407,7 +407,10 @@ def test_fits_repeat_and_leave_the_global_generators_alone(kind):
     y = BACKWARDS if kind is Seq2SeqClassifier else [c[:, 0] for c in CURVES]
     inputs = WORDS if kind is Seq2SeqClassifier else X
     before = torch.get_rng_state(), np.random.get_state()[1].copy()
-    models = [kind(teacher_forcing=0.7, **QUICK).fit(inputs, y) for _ in range(2)]
+    models = [
+        kind(decoder_input="previous", teacher_forcing=0.7, **QUICK).fit(inputs, y)
+        for _ in range(2)
+    ]
     assert models[0].loss_curve_ == models[1].loss_curve_
     np.testing.assert_array_equal(*(model.score_samples(inputs, y) for model in models))
     assert torch.equal(before[0], torch.get_rng_state())
@@ -600,7 +603,7 @@ def test_longest_answer_is_that_of_all_calls():
 
 
 def test_validation_changes_nothing_that_is_learned():
-    settings = QUICK | {"teacher_forcing": 0.0}
+    settings = QUICK | {"decoder_input": "previous", "teacher_forcing": 0.0}
     without = Seq2SeqRegressor(**settings).fit(X, FIXED)
     beside = Seq2SeqRegressor(**settings).fit(X, FIXED, X_val=X[:9], y_val=FIXED[:9])
     np.testing.assert_array_equal(without.predict(X), beside.predict(X))
@@ -655,3 +658,22 @@ def test_answers_count_for_the_size_of_batches():
     model.score_samples(table, np.ones((2000, 400)))
     assert sum(seen) == 2000 * 400
     assert max(seen) <= 2 * PREDICTION_STEPS
+
+
+@pytest.mark.parametrize("nobody", [[1.5, np.nan], "xx", None, [[1, 2]], 7])
+@pytest.mark.parametrize("as_array", [False, True])
+def test_rows_without_weight_do_not_say_what_tokens_are(nobody, as_array):
+    inputs, y = WORDS[:20], [[1, 2, 3][: len(word) % 3 + 1] for word in WORDS[:20]]
+    weight = np.where(np.arange(20) == 3, 0.0, 1.0)
+    plain = Seq2SeqClassifier(**QUICK).fit(inputs, y, sample_weight=weight)
+    y[3] = nobody
+    if as_array:
+        rows = np.empty(20, dtype=object)
+        for i, row in enumerate(y):
+            rows[i] = row
+        y = rows
+    model = Seq2SeqClassifier(**QUICK).fit(inputs, y, sample_weight=weight)
+    assert model.classes_.tolist() == [1, 2, 3]
+    assert model.classes_.dtype.kind == "i"
+    assert model.loss_curve_ == plain.loss_curve_
+    assert model.predict(inputs)[0].tolist() == plain.predict(inputs)[0].tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -11,7 +11,7 @@ from sklearn_rnn.nn.cells import Cell
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.heads import LinearHead
 from sklearn_rnn.nn.inputs import MixedInput
-from sklearn_rnn.nn.pooling import POOLINGS, MeanPooling, Pooling
+from sklearn_rnn.nn.pooling import POOLINGS, AttentionPooling, MeanPooling, Pooling
 from sklearn_rnn.nn.recurrence import Recurrence
 from sklearn_rnn.nn.static import StaticEncoder
 from sklearn_rnn.nn.stem import STEMS, Stem, inside
@@ -163,6 +163,31 @@ class SequenceEncoder(Encoder):
         if self.static is not None:
             pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
         return beside(pooled, for_head)
+
+    def looking(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
+        """Return the share of each step in what an attention pooling makes of them.
+
+        Steps that a stem made one of share what that one has.
+
+        Returns
+        -------
+        Tensor of shape (batch, time, 1)
+            Time ends with the longest sequence.
+        """
+        n_steps = read = lengths if self.static is None else lengths.clamp(min=1)
+        x, start, _ = self.prepare(values, n_steps, **others)
+        if self.stem is not None:
+            x, read = self.stem(x, n_steps)
+        outputs = self.recurrence(x, read, start)
+        is_inside = inside(read, len(outputs)).t()[..., None]
+        weights = cast(AttentionPooling, self.pooling).weights(outputs, is_inside)
+        n_longest = int(n_steps.max())
+        if self.stem is not None:
+            each = self.stem.steps_each
+            place = torch.arange(n_longest, device=lengths.device) // each
+            shared = (n_steps - place[:, None] * each).clamp(min=1, max=each)
+            weights = weights[place] / shared[..., None]
+        return weights[:n_longest].transpose(0, 1)
 
 
 class StepEncoder(Encoder):

@@ -148,9 +148,13 @@ class AttentionPooling(Pooling):
 
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return ``sum_t softmax_t(q . tanh(K h_t)) h_t`` over each sequence's own steps."""
-        relevance = self.query(torch.tanh(self.key(outputs)))
-        weight = relevance.masked_fill(~inside, -torch.inf).softmax(dim=0)
+        weight = self.weights(outputs, inside)
         return (weight * outputs.masked_fill(~inside, 0.0)).sum(dim=0)
+
+    def weights(self, outputs: Tensor, inside: Tensor) -> Tensor:
+        """Return the share of each step, (time, batch, 1), 0 behind a sequence's end."""
+        relevance = self.query(torch.tanh(self.key(outputs)))
+        return relevance.masked_fill(~inside, -torch.inf).softmax(dim=0)
 
     def prefixes(self, outputs: Tensor) -> Tensor:
         """Return the running weighted mean.

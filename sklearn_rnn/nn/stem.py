@@ -31,6 +31,8 @@ class Stem(nn.Module, ABC):
 
     output_size: int
     """Numbers of each step it makes."""
+    steps_each: int
+    """Steps that it makes one of; the last one may be of fewer."""
 
     def __init__(self, n_inputs: int, n_units: int, generator: Generator) -> None:
         super().__init__()
@@ -68,6 +70,7 @@ class ConvStem(Stem):
     """
 
     kernels = (11, 9, 7)
+    steps_each = 8
 
     def __init__(self, n_inputs: int, n_units: int, generator: Generator) -> None:
         super().__init__(n_inputs, n_units, generator)

@@ -1,0 +1,1 @@
+"""Pictures of fits and of predictions, one class a picture."""
