@@ -43,8 +43,8 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
         three side by side ("concat"), or a mean with learned weights ("attention").
     stem : {"conv"} or None, default=None
         What stands before the recurrence and shortens long raw signals for it: "conv" makes one
-        step of eight, by three layers of convolution with batch normalization [10]_ and a maximum
-        of two steps after each. The mean of these steps also goes past the recurrence to the head.
+        step of eight, by three layers of convolution with stride 2 and batch normalization [10]_.
+        The mean of these steps also goes past the recurrence to the head.
     dropout : float in [0, 1), default=0.3
         Share of units zeroed in training, between layers and on the pooled vector. Between layers
         one mask holds for all steps of a sequence [3]_.
@@ -112,9 +112,10 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
         Further options of torch's class, as ``{"eta_min": 1e-4}``.
     gradient_clip : float or None, default=1.0
         Largest norm of the gradient; a larger one is scaled down [7]_.
-    label_smoothing : float in [0, 1), default=0.0
+    label_smoothing : float in [0, 1), default=0.05
         Share of the probability wanted of the right one that is spread evenly over all classes in
-        training (Szegedy et al. 2016, "Rethinking the Inception architecture").
+        training (Szegedy et al. 2016, "Rethinking the Inception architecture"). A little makes
+        networks of few sequences more often right, and less sure where they are wrong.
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the rows (stratified by class, whole groups, equal
         sequences together) unless ``fit`` gets ``X_val``; stop when the loss there no longer falls;
@@ -262,7 +263,7 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
         lr_step_epochs="auto",
         lr_schedule_options=None,
         gradient_clip=1.0,
-        label_smoothing=0.0,
+        label_smoothing=0.05,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,

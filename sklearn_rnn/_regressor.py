@@ -40,8 +40,8 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
         three side by side ("concat"), or a mean with learned weights ("attention").
     stem : {"conv"} or None, default=None
         What stands before the recurrence and shortens long raw signals for it: "conv" makes one
-        step of eight, by three layers of convolution with batch normalization [10]_ and a maximum
-        of two steps after each. The mean of these steps also goes past the recurrence to the head.
+        step of eight, by three layers of convolution with stride 2 and batch normalization [10]_.
+        The mean of these steps also goes past the recurrence to the head.
     dropout : float in [0, 1), default=0.3
         Share of units zeroed in training, between layers and on the pooled vector. Between layers
         one mask holds for all steps of a sequence [3]_.

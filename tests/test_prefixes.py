@@ -172,7 +172,7 @@ def test_network_of_before_is_asked_after_a_change_of_parameters():
 
 # -- a loss after every step ----------------------------------------------------------------------
 
-STEP_LOSS = {"step_loss": 0.3, "bidirectional": False}
+STEP_LOSS = {"step_loss": 0.3, "bidirectional": False, "label_smoothing": 0.0}
 STILL = QUICK | STEP_LOSS | {"lr": 1e-12, "dropout": 0.0, "recurrent_dropout": 0.0}
 
 

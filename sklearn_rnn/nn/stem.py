@@ -64,12 +64,12 @@ class Stem(nn.Module, ABC):
 class ConvStem(Stem):
     """Three layers of convolution that halve the steps each: one step for eight.
 
-    Kernels of 7, 5 and 3 steps, batch normalization and rectification are close to those of the
-    fully convolutional network of Wang, Yan and Oates (2017), "Time series classification from
-    scratch with deep neural networks".
+    Convolution, batch normalization and rectification are those of the fully convolutional network
+    of Wang, Yan and Oates (2017), "Time series classification from scratch with deep neural
+    networks", with strides and longer kernels. How they were chosen is told in docs/defaults.rst.
     """
 
-    kernels = (7, 5, 3)
+    kernels = (11, 9, 7)
     steps_each = 8
 
     def __init__(self, n_inputs: int, n_units: int, generator: Generator) -> None:
@@ -96,9 +96,10 @@ class ConvStem(Stem):
 
 
 class ConvLayer(nn.Module):
-    """Convolution, normalization, rectification, and of each two steps the larger numbers.
+    """Convolution of every other step, normalization, rectification.
 
-    Convolution has no bias, which normalization would take away again.
+    Step t of the result is made of the ``size`` steps around step 2 t. Convolution has no bias,
+    which normalization would take away again.
 
     Parameters
     ----------
@@ -129,16 +130,14 @@ class ConvLayer(nn.Module):
             Zero behind a sequence's end.
         lengths : Tensor of shape (batch,), int64
         """
-        x = functional.conv1d(x, self.weight, padding=self.weight.shape[2] // 2)
+        x = functional.conv1d(x, self.weight, stride=2, padding=self.weight.shape[2] // 2)
+        lengths = (lengths + 1) // 2
         is_inside = inside(lengths, x.shape[2])
         if is_inside.all():
-            x = torch.relu(self.norm(x))
-        else:
-            x = x.transpose(1, 2)
-            steps = torch.relu(self.norm(x[is_inside]))
-            x = x.new_zeros(x.shape).index_put((is_inside,), steps).transpose(1, 2)
-        # What is rectified is not negative, so zeros behind the end are never the larger ones.
-        return functional.max_pool1d(x, 2, ceil_mode=True), (lengths + 1) // 2
+            return torch.relu(self.norm(x)), lengths
+        x = x.transpose(1, 2)
+        steps = torch.relu(self.norm(x[is_inside]))
+        return x.new_zeros(x.shape).index_put((is_inside,), steps).transpose(1, 2), lengths
 
 
 class StepNorm(nn.Module):

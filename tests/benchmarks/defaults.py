@@ -31,6 +31,7 @@ BASE = {
     "max_epochs": 100,
     "batch_size": "auto",
     "weight_decay": 0.01,
+    "label_smoothing": 0.0,
 }
 CANDIDATES = {
     "base": {},
@@ -48,6 +49,8 @@ CANDIDATES = {
     "last pooling": {"pooling": "last"},
     "one direction": {"bidirectional": False},
     "batches of 32": {"batch_size": 32},
+    "label smoothing 0.05": {"label_smoothing": 0.05},
+    "label smoothing 0.1": {"label_smoothing": 0.1},
 }
 N_SPLITS = 3
 ROUNDS = ((2, 0), (4, 1))
