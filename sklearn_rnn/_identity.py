@@ -23,6 +23,19 @@ _OF_NO_SAY = (
 """Parameters that change what is shown or stored, or say it in another way."""
 
 
+_KNOWN_BY_VERSION = ("builtins", "abc", "sklearn_rnn", "torch")
+"""Packages whose classes are known by their names."""
+
+_OF_EVERY_CLASS = (
+    "__dict__",
+    "__doc__",
+    "__firstlineno__",
+    "__module__",
+    "__weakref__",
+    "_abc_impl",
+)
+
+
 def identity_of_fit(
     estimator: Any,
     training: str,
@@ -76,13 +89,19 @@ def _said(value: Any) -> Any:
         return {str(key): _said(child) for key, child in value.items()}
     if isinstance(value, list | tuple):
         return [_said(child) for child in value]
+    return _said_of_code_or_object(value)
+
+
+def _said_of_code_or_object(value: Any) -> Any:
     if isinstance(value, FunctionType):
         return f"{_name(value)} {_hash_of_function(value)}"
     if isinstance(value, MethodType):
         return {"method": [_said(value.__func__), _said(value.__self__)]}
     if isinstance(value, partial):
         return {"partial": [_said(part) for part in (value.func, value.args, value.keywords)]}
-    if isinstance(value, type) or hasattr(value, "__qualname__"):  # a class, or a function in C
+    if isinstance(value, type):
+        return f"{_name(value)} {_hash_of_class(value)}".strip()
+    if hasattr(value, "__qualname__"):  # a function in C
         return _name(value)
     said = repr(value)
     if " at 0x" not in said:
@@ -94,12 +113,28 @@ def _name(of: Any) -> str:
     return f"{of.__module__}.{of.__qualname__}"
 
 
+def _hash_of_class(of: type) -> str:
+    """Return one of what a user's class does, nothing for those that the version stands for."""
+    own = [c for c in of.__mro__ if c.__module__.partition(".")[0] not in _KNOWN_BY_VERSION]
+    members = [
+        (name, _said(getattr(member, "__func__", member)))
+        for each in own
+        for name, member in sorted(vars(each).items())
+        if name not in _OF_EVERY_CLASS
+    ]
+    return hashlib.sha256(json.dumps(members).encode()).hexdigest()[:16] if members else ""
+
+
 def _hash_of_function(function: FunctionType) -> str:
     """Return one of what it does, since all lambdas of a module may have one name."""
     closure = [
-        _said_of_code(bound.__code__) if isinstance(bound, FunctionType) else _said(bound)
+        _said_of_code(bound.__code__)
+        if isinstance(bound, FunctionType)
+        else _name(bound)
+        if isinstance(bound, type)
+        else _said(bound)
         for bound in (cell.cell_contents for cell in function.__closure__ or ())
-    ]  # of functions the code alone: one may be bound to itself
+    ]  # of functions the code alone, of classes the name: one may be bound to itself
     defaults = [_said(function.__defaults__), _said(function.__kwdefaults__)]
     said = json.dumps([_said_of_code(function.__code__), defaults, closure], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:16]

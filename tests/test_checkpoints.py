@@ -26,6 +26,7 @@ from sklearn_rnn import (
     StepClassifier,
 )
 from sklearn_rnn.augmentation import Jitter
+from sklearn_rnn.nn.cells import GRU
 from sklearn_rnn.training.state import put_tensors_in, take_tensors_out
 from tests.conftest import make_sequences
 
@@ -446,6 +447,7 @@ import torch
 
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.augmentation import Jitter
+from sklearn_rnn.nn.cells import GRU
 from tests.conftest import make_sequences
 
 torch.set_num_threads(1)
@@ -499,3 +501,31 @@ def test_a_process_killed_at_any_moment_goes_on_to_the_same_bits(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 5  # the others had ended before
+
+
+def test_own_classes_of_one_name_are_told_apart(tmp_path, sequences):
+    def make(factor):
+        class Slow(GRU):
+            through_time = kernel = None
+
+            def step(self, x, state, weights):
+                (h,) = super().step(x, state, weights)
+                return (state[0] + factor * (h - state[0]),)
+
+        return Slow
+
+    fits = [
+        RNNClassifier(cell=make(factor), checkpoint_dir=tmp_path, **QUICK).fit(*sequences)
+        for factor in (0.1, 0.9, 0.1)
+    ]
+    assert len(list(tmp_path.iterdir())) == 2
+    assert_same_fit(fits[0], fits[2])
+    assert fits[0].loss_curve_ != fits[1].loss_curve_
+
+
+def test_callbacks_that_begin_anew_are_warned_of(tmp_path, sequences, caplog):
+    with pytest.raises(MemoryError):
+        RNNClassifier(checkpoint_dir=tmp_path, callbacks=[Dies(4)], **QUICK).fit(*sequences)
+    RNNClassifier(checkpoint_dir=tmp_path, callbacks=[Counts()], **QUICK).fit(*sequences)
+    (warned,) = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert warned.startswith("The callbacks Counts store no state, so they began anew")

@@ -31,6 +31,7 @@ from sklearn_rnn.training.state import (
 
 FORMAT = 1
 _SUFFIX = ".safetensors"
+_OF_SKORCH = ("epoch_timer", "train_loss", "valid_loss")  # which every net has
 _logger = logging.getLogger("sklearn_rnn")
 
 
@@ -98,6 +99,15 @@ class Checkpoint(Callback):
             raise ValueError(self._refusal("what it holds does not fit this network")) from error
         self._stored = None
         _logger.info("Went on from epoch %d, stored in %s.", n_epochs, self.path)
+        anew = _without_state(net)
+        if anew and 0 < n_epochs < self.n_epochs:
+            _logger.warning(
+                "The callbacks %s store no state, so they began anew when training went on from "
+                "epoch %d. If they change training, the result is not that of an uninterrupted "
+                "one: give them state_dict and load_state_dict.",
+                ", ".join(anew),
+                n_epochs,
+            )
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Store the training when it is time to."""
@@ -173,6 +183,17 @@ class Checkpoint(Callback):
             f"Can't go on from {self.path}: {reason}. Delete the file to train anew, or pass "
             "another checkpoint_dir."
         )
+
+
+def _without_state(net: Any) -> list[str]:
+    """Return the names of the user's callbacks that can't be taken up where they were."""
+    return [
+        name
+        for name, callback in net.callbacks_
+        if type(callback).__module__.partition(".")[0] != "sklearn_rnn"
+        and name not in _OF_SKORCH
+        and not hasattr(callback, "state_dict")
+    ]
 
 
 def _make_directory(directory: Path) -> None:

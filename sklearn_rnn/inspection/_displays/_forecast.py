@@ -321,8 +321,9 @@ class ForecastDisplay:
             if is_lowest(on, axes):
                 on.set_xlabel("step from the last one read")
             if is_leftmost(on):
-                one_name = self.output_names is not None and n_outputs == 1
-                label = self.output_names[0] if one_name else "value"  # type: ignore[index]
+                label = "value"
+                if self.output_names is not None and n_outputs == 1:
+                    label = self.output_names[0]
                 on.set_ylabel(label, parse_math=False)
         legend_beside(axes)
         self.axes_ = axes
