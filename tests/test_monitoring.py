@@ -107,7 +107,7 @@ def warnings_of(caplog, rows, patience=3, *, stops=False, fits=(0,)):
     [
         (
             {"train_loss": [1.0, 0.5, 0.4, 0.9, 1.1, 1.3, 1.4]},
-            "The training loss was 0.4 in epoch 3 and is 1.3 in epoch 6: training diverges.",
+            "The training loss was 0.4 in epoch 3 and is 1.3 in epoch 6: training is unstable.",
         ),
         (
             {

@@ -132,7 +132,7 @@ class Watch(Callback):
             self._warn(
                 "loss",
                 f"The training loss was {losses[lowest]:.3g} in epoch {lowest + 1} and is "
-                f"{losses[-1]:.3g} in epoch {epoch}: training diverges. Lower lr, or let "
+                f"{losses[-1]:.3g} in epoch {epoch}: training is unstable. Lower lr, or let "
                 "lr_schedule lower it.",
             )
 
