@@ -23,7 +23,7 @@ _OF_NO_SAY = (
 """Parameters that change what is shown or stored, or say it in another way."""
 
 
-_KNOWN_BY_VERSION = ("builtins", "abc", "sklearn_rnn", "torch")
+_KNOWN_BY_VERSION = ("abc", "builtins", "numpy", "sklearn_rnn", "torch")
 """Packages whose classes are known by their names."""
 
 _OF_EVERY_CLASS = (
@@ -34,6 +34,7 @@ _OF_EVERY_CLASS = (
     "__weakref__",
     "_abc_impl",
 )
+_SAY_WHAT_A_CLASS_DOES = (FunctionType, bool, int, float, str, tuple, list, dict, type(None))
 
 
 def identity_of_fit(
@@ -110,17 +111,18 @@ def _said_of_code_or_object(value: Any) -> Any:
 
 
 def _name(of: Any) -> str:
-    return f"{of.__module__}.{of.__qualname__}"
+    return f"{getattr(of, '__module__', '')}.{of.__qualname__}"  # a slot in C has no module
 
 
 def _hash_of_class(of: type) -> str:
     """Return one of what a user's class does, nothing for those that the version stands for."""
     own = [c for c in of.__mro__ if c.__module__.partition(".")[0] not in _KNOWN_BY_VERSION]
     members = [
-        (name, _said(getattr(member, "__func__", member)))
+        (name, _said(member))
         for each in own
-        for name, member in sorted(vars(each).items())
-        if name not in _OF_EVERY_CLASS
+        for name, wrapped in sorted(vars(each).items())
+        if isinstance(member := getattr(wrapped, "__func__", wrapped), _SAY_WHAT_A_CLASS_DOES)
+        and name not in _OF_EVERY_CLASS
     ]
     return hashlib.sha256(json.dumps(members).encode()).hexdigest()[:16] if members else ""
 
