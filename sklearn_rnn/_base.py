@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from copy import deepcopy
 from typing import Any, ClassVar, Self
 
@@ -45,7 +45,7 @@ from sklearn_rnn.training.callbacks import (
     EarlyStopping,
 )
 from sklearn_rnn.training.checkpoint import Checkpoint
-from sklearn_rnn.training.net import make_net, train
+from sklearn_rnn.training.net import make_net, run_through, train
 from sklearn_rnn.training.prediction import predict_in_batches
 from sklearn_rnn.training.record import COLUMNS
 from sklearn_rnn.training.samples import Samples
@@ -147,18 +147,42 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         """
         continued = bool(self.warm_start) and hasattr(self, "net_")
         with self._unchanged_on_failure():
-            self._train(X, y, X_val, y_val, sample_weight, groups, continued=continued)
+            run_through(
+                self._training(X, y, X_val, y_val, sample_weight, groups, continued=continued)
+            )
         return self
+
+    def _fit_by_epoch(
+        self, X: Any, y: Any, *args: Any, **kwargs: Any
+    ) -> Generator[int, bool | None, None]:
+        """Fit as ``fit`` does, with a pause after each epoch.
+
+        Yields
+        ------
+        int
+            How many epochs are done. Until it goes on, the estimator predicts as it would if
+            training ended here, but for what early stopping would go back to.
+
+        Notes
+        -----
+        ``send(True)`` ends training there and then, as the last epoch would. Closing the generator
+        leaves the estimator as it was before; what was trained is in its checkpoint, if it has one.
+        """
+        continued = bool(self.warm_start) and hasattr(self, "net_")
+        with self._unchanged_on_failure():
+            yield from self._training(X, y, *args, continued=continued, shown=True, **kwargs)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, target: Target | None) -> Self:
         with self._unchanged_on_failure():
-            self._train(
-                X,
-                y,
-                sample_weight=sample_weight,
-                continued=hasattr(self, "net_"),
-                target=target,
-                one_epoch=True,
+            run_through(
+                self._training(
+                    X,
+                    y,
+                    sample_weight=sample_weight,
+                    continued=hasattr(self, "net_"),
+                    target=target,
+                    one_epoch=True,
+                )
             )
         return self
 
@@ -183,7 +207,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
 
     # -- training ---------------------------------------------------------------------------------
 
-    def _train(
+    def _training(
         self,
         X: Any,
         y: Any,
@@ -195,8 +219,12 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         continued: bool,
         target: Target | None = None,
         one_epoch: bool = False,
-    ) -> None:
-        """Fit anew or, if continued, a copy of what is fitted; then take the result over."""
+        shown: bool = False,
+    ) -> Generator[int, bool | None, None]:
+        """Fit anew or, if continued, a copy of what is fitted; then take the result over.
+
+        With ``shown``, the estimator can be asked in each pause already.
+        """
         self._check_parameters()
         if continued:
             self._check_same_network()
@@ -242,7 +270,8 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         if early_stopping:
             goes_back = goes_by_validation(self.lr_schedule) and not one_epoch
             stopping = EarlyStopping(self.n_iter_no_change, self.tol, goes_back=goes_back)
-        self._train_net(net, samples, source, validation, stopping, checkpoint, one_epoch)
+        epochs = self._train_net(net, samples, source, validation, stopping, checkpoint, one_epoch)
+        yield from self._shown(epochs, net, samples.target) if shown else epochs
         self._after_training(net, source, samples.target)
         self._split_seed = split_seed
         self._take_over(net, samples.target, stopping)
@@ -256,14 +285,14 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         stopping: EarlyStopping | None,
         checkpoint: Checkpoint | None,
         one_epoch: bool,
-    ) -> None:
+    ) -> Generator[int, bool | None, None]:
         """Train with all callbacks there are."""
         n_epochs = 1 if one_epoch else self.max_epochs
         net.settings = {"estimator": type(self).__name__, **parameters_of(self)}
         callbacks = own_callbacks(
             self, samples, source, validation, net, stopping, one_epoch=one_epoch
         )
-        train(
+        return train(
             net,
             source,
             validation,
@@ -276,6 +305,18 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             step_loss=self.step_loss,
             label_smoothing=self.label_smoothing,
         )
+
+    def _shown(
+        self, epochs: Generator[int, bool | None, None], net: Any, target: Target
+    ) -> Generator[int, bool | None, None]:
+        """Hand on the pauses of a training; in each, predict by what is trained so far."""
+        with closing(epochs):
+            for n_done in epochs:
+                net.module_.eval()
+                self._expose(net, target)
+                if (yield n_done):
+                    with suppress(StopIteration):
+                        epochs.send(True)
 
     def _checkpoint(
         self, samples: Samples, judged: Samples | None, seeds: list[int], continued: bool
@@ -454,9 +495,13 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             names=("X_val", "y_val"),
         )
 
-    def _take_over(self, net: Any, target: Target, stopping: EarlyStopping | None) -> None:
+    def _expose(self, net: Any, target: Any) -> None:
+        """Take over what predictions need."""
         self.net_ = net
         self._target = target
+
+    def _take_over(self, net: Any, target: Target, stopping: EarlyStopping | None) -> None:
+        self._expose(net, target)
         self._settled = {name: getattr(self, name) for name in self._settled_parameters}
         history = pd.DataFrame(
             [

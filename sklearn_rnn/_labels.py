@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from sklearn_rnn._base import BaseRecurrent
 from sklearn_rnn._class_weight import class_factor
 from sklearn_rnn.data.targets import ClassTarget, LabelError
-from sklearn_rnn.training.callbacks import EarlyStopping
 
 
 class BaseLabels(BaseRecurrent):
@@ -70,8 +69,8 @@ class BaseLabels(BaseRecurrent):
             )
             raise
 
-    def _take_over(self, net: Any, target: Any, stopping: EarlyStopping | None) -> None:
-        super()._take_over(net, target, stopping)
+    def _expose(self, net: Any, target: Any) -> None:
+        super()._expose(net, target)
         self.classes_ = target.classes
 
     def _loss_factor(

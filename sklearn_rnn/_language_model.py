@@ -24,7 +24,7 @@ from sklearn_rnn.data.prompts import as_samples, read_prompts
 from sklearn_rnn.data.tables import is_frame, names_of
 from sklearn_rnn.data.tokens import Tokens, is_table, one_column, read_tokens
 from sklearn_rnn.nn.language import LanguageNetwork, draw_by
-from sklearn_rnn.training.callbacks import EarlyStopping
+from sklearn_rnn.training.net import run_through
 from sklearn_rnn.training.prediction import over_batches
 from sklearn_rnn.training.samples import Samples
 
@@ -367,7 +367,9 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         """
         continued = bool(self.warm_start) and hasattr(self, "net_")
         with self._unchanged_on_failure():
-            self._train(X, None, X_val, None, sample_weight, groups, continued=continued)
+            run_through(
+                self._training(X, None, X_val, None, sample_weight, groups, continued=continued)
+            )
         return self
 
     def partial_fit(
@@ -439,8 +441,8 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
     def _network_extras(self, target: Any, random: torch.Generator) -> dict[str, Any]:
         return {"bidirectional": False, "bptt_steps": None, "static_to": "head"}
 
-    def _take_over(self, net: Any, target: Any, stopping: EarlyStopping | None) -> None:
-        super()._take_over(net, target, stopping)
+    def _expose(self, net: Any, target: Any) -> None:
+        super()._expose(net, target)
         self.classes_ = target.classes
 
     # -- reading ----------------------------------------------------------------------------------

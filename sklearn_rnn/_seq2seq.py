@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Generator
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -48,10 +49,12 @@ class BaseSeq2Seq(BaseRecurrent):
 
     # -- training ---------------------------------------------------------------------------------
 
-    def _train(self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any) -> None:
+    def _training(
+        self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any
+    ) -> Generator[int, bool | None, None]:
         if not continued:
             self._rows_are_steps = self.encoder == "vector"
-        super()._train(X, y, *args, continued=continued, **kwargs)
+        yield from super()._training(X, y, *args, continued=continued, **kwargs)
 
     def _read_X(self, X: Any, name: str = "X", *, reset: bool) -> Inputs:
         inputs = super()._read_X(X, name, reset=reset)

@@ -17,7 +17,6 @@ from sklearn_rnn.data.sequence_targets import TokenSequenceTarget
 from sklearn_rnn.data.sequence_y import read_answers
 from sklearn_rnn.nn.feedback import TokenFeedback
 from sklearn_rnn.nn.inputs import embedding_size
-from sklearn_rnn.training.callbacks import EarlyStopping
 
 
 class Seq2SeqClassifier(BaseSeq2Seq):
@@ -345,8 +344,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
             size = embedding_size(target.n_outputs)
         return {"feedback": TokenFeedback(target.n_outputs, size, target.ends, random)}
 
-    def _take_over(self, net: Any, target: Any, stopping: EarlyStopping | None) -> None:
-        super()._take_over(net, target, stopping)
+    def _expose(self, net: Any, target: Any) -> None:
+        super()._expose(net, target)
         self.classes_ = target.classes
 
     def _write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Generator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,11 +58,13 @@ class BaseStep(BaseRecurrent):
                     f"do. Got {augmentation!r} instead."
                 )
 
-    def _train(self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any) -> None:
+    def _training(
+        self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any
+    ) -> Generator[int, bool | None, None]:
         if not continued:
             self._rows_are_steps = is_flat(y)
             self._y_form = None
-        super()._train(X, y, *args, continued=continued, **kwargs)
+        yield from super()._training(X, y, *args, continued=continued, **kwargs)
 
     def _read_weight(
         self, sample_weight: Any, inputs: Inputs, X_name: str

@@ -113,15 +113,13 @@ class Checkpoint(Callback):
         """Store the training when it is time to."""
         n_done = len(net.history) - self._n_before
         if n_done % self.every == 0 or n_done == self.n_epochs or net.stop_requested:
-            self._write(net)
+            self.store(net)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Let go of what is stored; the file stays."""
         self._callbacks = {}
 
-    # -- the file ---------------------------------------------------------------------------------
-
-    def _write(self, net: Any) -> None:
+    def store(self, net: Any) -> None:
         """Replace the file in one step, so that it is whole whenever the process dies."""
         content = {"seeds": self.seeds, "training": training_state(net, self._callbacks)}
         try:
@@ -146,6 +144,8 @@ class Checkpoint(Callback):
                 f"Got {str(self.path.parent)!r}: {error}. Make it so and fit again: training goes "
                 "on from what was stored before, where that is still there."
             ) from error
+
+    # -- the file ---------------------------------------------------------------------------------
 
     def _replace(self, content: bytes) -> None:
         file = tempfile.NamedTemporaryFile(  # closed before it is moved

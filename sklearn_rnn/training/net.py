@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing, suppress
 from types import TracebackType
 from typing import Any
 
@@ -158,37 +158,66 @@ def train(
     weight_decay: float,
     step_loss: float,
     label_smoothing: float,
-) -> None:
+) -> Generator[int, bool | None, None]:
     """Train an initialized net in place, on from where it stands or from its checkpoint.
 
     Unlike ``net.fit`` this lets Ctrl-C through: the caller decides what remains of the attempt.
+
+    Yields
+    ------
+    int
+        After each epoch, how many are done. True sent back ends training as the last epoch would;
+        a training that is closed here goes into its checkpoint, if it has one.
     """
     last = [] if checkpoint is None else [checkpoint]  # stores what the others have made of it
     net.callbacks = [*own_callbacks, *user_callbacks, *last]
     net.initialize_callbacks()
     net.stop_requested = False
+    _set_loss(net, step_loss, label_smoothing)
+    _set_rate(net, lr, weight_decay)
+    try:
+        n_before = len(net.history)
+        net.notify("on_train_begin", X=training, y=validation)
+        n_left = 0 if net.stop_requested else n_epochs - (len(net.history) - n_before)
+        with freed_memory_kept():
+            for _ in range(n_left):
+                with suppress(StopTraining):
+                    net.fit_loop(training, validation, epochs=1)
+                if (yield len(net.history) - n_before) or net.stop_requested:
+                    break
+        net.notify("on_train_end", X=training, y=validation)
+    except GeneratorExit:
+        if checkpoint is not None:
+            checkpoint.store(net)
+        raise
+    finally:
+        for callback in (*own_callbacks, *user_callbacks):
+            if isinstance(callback, Closing):
+                callback.close()
+    _tidy(net, user_callbacks)
+
+
+def run_through(epochs: Generator[int, bool | None, None]) -> None:
+    """Train to the end; a training that is interrupted is closed at once."""
+    with closing(epochs):
+        for _ in epochs:
+            pass
+
+
+def _set_loss(net: RecurrentNet, step_loss: float, label_smoothing: float) -> None:
     net.step_loss = step_loss
     for part in (net.criterion_, net.module_):  # the loss of a language model is in its module
         if hasattr(part, "label_smoothing"):
             part.label_smoothing = label_smoothing
+
+
+def _set_rate(net: RecurrentNet, lr: float, weight_decay: float) -> None:
     net.lr = lr
     for group in net.optimizer_.param_groups:  # a schedule may have lowered it before
         group["lr"] = lr
         group.pop("initial_lr", None)
     if "weight_decay" in net.optimizer_.defaults:
         net.optimizer_.param_groups[-1]["weight_decay"] = weight_decay  # all but the biases
-    try:
-        n_before = len(net.history)
-        net.notify("on_train_begin", X=training, y=validation)
-        n_left = 0 if net.stop_requested else n_epochs - (len(net.history) - n_before)
-        with suppress(StopTraining), freed_memory_kept():
-            net.fit_loop(training, validation, epochs=n_left)
-        net.notify("on_train_end", X=training, y=validation)
-    finally:
-        for callback in (*own_callbacks, *user_callbacks):
-            if isinstance(callback, Closing):
-                callback.close()
-    _tidy(net, user_callbacks)
 
 
 def _tidy(net: RecurrentNet, user_callbacks: list[Callback]) -> None:
