@@ -1,0 +1,90 @@
+"""Estimators whose fit can pause after each epoch: this library's, alone or at a pipeline's end."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing, suppress
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from sklearn_rnn._base import BaseRecurrent
+
+
+def last_step(estimator: Any) -> Any:
+    """Return the estimator itself or, of pipelines, the one at the end."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
+def can_pause(estimator: Any) -> bool:
+    """Tell whether :func:`fit_by_epoch` has pauses."""
+    return isinstance(last_step(estimator), BaseRecurrent)
+
+
+def fit_by_epoch(
+    estimator: Any, X: Any, y: Any, fit_params: dict[str, Any]
+) -> Generator[int, bool | None, None]:
+    """Fit in place, pausing after each epoch; in a pause the estimator can predict.
+
+    Any other estimator is fitted without a pause.
+
+    Yields
+    ------
+    int
+        How many epochs are done. ``send(True)`` ends the fit as its last epoch would; closing the
+        generator leaves a network that is not fitted.
+    """
+    if not can_pause(estimator):
+        estimator.fit(X, *(() if y is None else (y,)), **fit_params)
+        return
+    recurrent = last_step(estimator)
+    if recurrent is not estimator:
+        X, y, fit_params = _fit_all_before(estimator, X, y, fit_params)
+    yield from recurrent._fit_by_epoch(X, y, **fit_params)
+
+
+def fit_until(
+    n_epochs: int | None, estimator: Any, X: Any, y: Any, fit_params: dict[str, Any]
+) -> None:
+    """Fit in place; end training after so many epochs, of all that it was laid out for."""
+    with closing(fit_by_epoch(estimator, X, y, fit_params)) as epochs:
+        for n_done in epochs:
+            if n_done == n_epochs:
+                with suppress(StopIteration):
+                    epochs.send(True)
+
+
+def _fit_all_before(
+    pipeline: Pipeline, X: Any, y: Any, fit_params: dict[str, Any]
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Fit all steps of a pipeline but the last; return what that one would be fitted with."""
+    innermost = pipeline
+    while isinstance(innermost.steps[-1][1], Pipeline):
+        innermost = innermost.steps[-1][1]
+    name, last = innermost.steps[-1]
+    catcher = _Catcher(last)
+    innermost.steps[-1] = (name, catcher)
+    try:
+        pipeline.fit(X, y, **fit_params)
+    finally:
+        innermost.steps[-1] = (name, last)
+    return catcher.fitted_with_
+
+
+class _Catcher(BaseEstimator):
+    """Stand for the last step of a pipeline, and keep what its fit is called with."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Self:
+        """Keep X, y and all that comes with them."""
+        self.fitted_with_ = X, y, fit_params
+        return self
+
+    def get_metadata_routing(self) -> Any:
+        """Ask for what the last step asks for."""
+        return self.estimator.get_metadata_routing()

@@ -1,0 +1,229 @@
+"""A study that several processes share: who does which trial, and what becomes of lost ones."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna import Study, Trial
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import BaseTrial, FrozenTrial, TrialState
+
+OUTCOME = "sklearn_rnn:outcome"
+"""What a trial has that was carried out, in its user attributes: state, epochs, fold results."""
+SEARCH = "sklearn_rnn:search"
+"""The call of fit that began a trial."""
+_ALIVE = "sklearn_rnn:alive"
+_POLL_SECONDS = 0.2
+
+Space = Mapping[str, BaseDistribution] | Callable[[BaseTrial], Mapping[str, Any]]
+
+
+def open_storage(storage: Any) -> Any:
+    """Return what Optuna takes: a file's path becomes a journal, a URL a database.
+
+    Raises
+    ------
+    ValueError
+        If it is nothing of the kind.
+    """
+    if storage is None or isinstance(storage, BaseStorage):
+        return storage
+    if isinstance(storage, str) and "://" in storage:
+        return RDBStorage(storage)
+    if isinstance(storage, str | os.PathLike):
+        path = Path(storage).expanduser()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(path)))
+    raise ValueError(
+        "The 'storage' parameter must be None, the path of a journal file, the URL of a database "
+        f"or an Optuna storage. Got {storage!r} instead."
+    )
+
+
+def params_of(space: Space, trial: BaseTrial) -> dict[str, Any]:
+    """Return a trial's parameters: suggested now, or those that a finished one was given."""
+    if callable(space):
+        params = space(trial)
+        if not isinstance(params, Mapping):
+            raise TypeError(
+                "A 'search_space' that is called with a trial must return a dict of parameters. "
+                f"Got {params!r}, of type {type(params).__name__}."
+            )
+        return dict(params)
+    return {name: _suggest(trial, name, each) for name, each in space.items()}
+
+
+def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    if isinstance(distribution, FloatDistribution):
+        return trial.suggest_float(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    raise TypeError(
+        f"The 'search_space' of {name!r} must be one of optuna.distributions. Got "
+        f"{distribution!r} instead."
+    )
+
+
+class SeededByTrial(BaseSampler):
+    """TPE whose random numbers depend on the number of a trial, not on who draws them.
+
+    A search that is interrupted and taken up again suggests what it would have suggested, and two
+    processes with one seed do not suggest the same.
+
+    Parameters
+    ----------
+    seed : int
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._own = threading.local()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["seed"])  # type: ignore[misc]
+
+    def _of(self, trial: FrozenTrial) -> TPESampler:
+        number, sampler = getattr(self._own, "sampler", (None, None))
+        if number != trial.number or sampler is None:
+            seed = np.random.SeedSequence([self.seed, trial.number]).generate_state(1)[0]
+            sampler = TPESampler(seed=int(seed))
+            self._own.sampler = trial.number, sampler
+        return sampler
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> Any:
+        """Ask the trial's own sampler."""
+        return self._of(trial).infer_relative_search_space(study, trial)
+
+    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: Any) -> Any:
+        """Ask the trial's own sampler."""
+        return self._of(trial).sample_relative(study, trial, search_space)
+
+    def sample_independent(self, study: Study, trial: FrozenTrial, name: str, dist: Any) -> Any:
+        """Ask the trial's own sampler."""
+        return self._of(trial).sample_independent(study, trial, name, dist)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Ask the trial's own sampler."""
+        self._of(trial).before_trial(study, trial)
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Ask the trial's own sampler."""
+        self._of(trial).after_trial(study, trial, state, values)
+
+
+@contextmanager
+def kept_alive(trial: Trial, search: str, stale_after: float) -> Iterator[None]:
+    """Tell the study who works on a trial, and every now and then that it still does."""
+    stopped = threading.Event()
+    trial.set_user_attr(SEARCH, search)
+
+    def tell() -> None:
+        while True:
+            with suppress(UpdateFinishedTrialError):
+                trial.set_user_attr(_ALIVE, time.time())
+            if stopped.wait(stale_after / 4):
+                return
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def give_up_stale(study: Study, stale_after: float) -> None:
+    """End trials that nobody works on any more, and put their parameters in the queue again."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        started = 0.0 if trial.datetime_start is None else trial.datetime_start.timestamp()
+        if time.time() - trial.user_attrs.get(_ALIVE, started) > stale_after:
+            give_up(study, trial)
+
+
+def give_up(study: Study, trial: FrozenTrial) -> None:
+    """End a running trial, and put its parameters in the queue again."""
+    try:
+        study.tell(trial.number, state=TrialState.FAIL)
+    except (ValueError, UpdateFinishedTrialError):  # another process was faster
+        return
+    study.enqueue_trial(trial.params)
+
+
+def carried_out(study: Study) -> list[FrozenTrial]:
+    """Return the trials with an outcome, in the order of their numbers."""
+    trials = study.get_trials(deepcopy=False)
+    return [trial for trial in trials if trial.state.is_finished() and OUTCOME in trial.user_attrs]
+
+
+def wait_for_work(study: Study, n_trials: int | None, stale_after: float, until: float) -> bool:
+    """Tell whether there is a trial to do, once that is known.
+
+    While all that are left are being worked on elsewhere, it is not: one of them may be lost.
+
+    Parameters
+    ----------
+    study : Study
+    n_trials : int or None
+        Trials to carry out, by all processes together.
+    stale_after : float
+        Seconds.
+    until : float
+        When to wait no longer, as ``time.monotonic`` has it.
+    """
+    while time.monotonic() < until:
+        give_up_stale(study, stale_after)
+        if n_trials is None:
+            return True
+        n_running = len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+        n_done = len(carried_out(study))
+        if n_done >= n_trials:
+            return False
+        if n_done + n_running < n_trials:
+            return True
+        time.sleep(_POLL_SECONDS)
+    return False
+
+
+def is_surplus(study: Study, number: int, n_trials: int | None) -> bool:
+    """Tell whether a trial was begun though those before it are enough: by two at one moment."""
+    if n_trials is None:
+        return False
+    before = [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.number < number
+        and (trial.state == TrialState.RUNNING or OUTCOME in trial.user_attrs)
+    ]
+    return len(before) >= n_trials

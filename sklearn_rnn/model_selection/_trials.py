@@ -1,0 +1,168 @@
+"""What one worker of a search does: trial after trial, until there are enough."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+import torch
+from optuna import Study, Trial, TrialPruned
+from optuna.trial import FrozenTrial
+
+from sklearn_rnn.model_selection._folds import FoldResult, Judging, Split, evaluate, mean_score
+from sklearn_rnn.model_selection._shared_data import SharedData, Unshared
+from sklearn_rnn.model_selection._study import (
+    OUTCOME,
+    Space,
+    is_surplus,
+    kept_alive,
+    params_of,
+    wait_for_work,
+)
+
+_STOPPED = "sklearn_rnn:stopped"
+MEASURED = {"fit_time": "seconds", "score_time": "seconds", "model_size": "bytes"}
+"""Objectives besides scores, the less the better."""
+
+
+class Surplus(Exception):
+    """A trial was begun that is not needed."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """All that a worker must know.
+
+    Attributes
+    ----------
+    name : str
+        Of this call of fit, as no other has it.
+    estimator : estimator
+    rows : SharedData
+        Of :class:`~sklearn_rnn.model_selection._folds.Rows`.
+    splits, judging
+    space : dict of distributions or callable
+    objectives : list of str
+    best_epoch, prunes : bool
+    n_trials : int or None
+        To carry out, by all processes together.
+    until : float
+        When to begin no further trial, as ``time.time`` has it.
+    stale_after : float
+        Seconds.
+    callbacks : list of callable
+    n_workers : int
+    quiet : bool
+        Whether Optuna keeps its log to errors.
+    """
+
+    name: str
+    estimator: Any
+    rows: SharedData | Unshared
+    splits: Sequence[Split]
+    judging: Judging
+    space: Space
+    objectives: Sequence[str]
+    best_epoch: bool
+    prunes: bool
+    n_trials: int | None
+    until: float
+    stale_after: float
+    callbacks: Sequence[Callable[[Study, FrozenTrial], None]]
+    n_workers: int
+    quiet: bool
+
+    def take_part(self, study: Study) -> None:
+        """Carry out trials until there are enough, time is up, or a callback stops the study."""
+        with _cores_shared(self.n_workers), _log_level(self.quiet):
+            if not self._has_work(study):
+                return
+            remaining = self.until - time.time()
+            study.optimize(
+                self._carry_out,
+                timeout=None if remaining == np.inf else max(remaining, 0.0),
+                catch=(Surplus,),
+                callbacks=[*self.callbacks, self._stop_when_done],
+            )
+            if self._has_work(study):  # but a callback wanted no more
+                study.set_user_attr(_STOPPED, self.name)
+
+    def _has_work(self, study: Study) -> bool:
+        if study.user_attrs.get(_STOPPED) == self.name:
+            return False
+        return wait_for_work(study, self.n_trials, self.stale_after, self.until)
+
+    def _stop_when_done(self, study: Study, trial: FrozenTrial) -> None:
+        if not self._has_work(study):
+            study.stop()
+
+    def _carry_out(self, trial: Trial) -> float | list[float]:
+        """Return what a trial's parameters are worth, and store what the folds came to."""
+        if is_surplus(trial.study, trial.number, self.n_trials):
+            raise Surplus
+        n_steps = 0
+
+        def report(step: int, score: float) -> None:
+            nonlocal n_steps
+            n_steps = step
+            trial.report(score, step)
+            if trial.should_prune():
+                raise TrialPruned
+
+        with kept_alive(trial, self.name, self.stale_after):
+            try:
+                results, n_epochs = evaluate(
+                    self.estimator,
+                    params_of(self.space, trial),
+                    self.rows.data,
+                    self.splits,
+                    self.judging,
+                    report if self.prunes else None,
+                    best_epoch=self.best_epoch,
+                )
+            except TrialPruned:
+                trial.set_user_attr(OUTCOME, {"state": "pruned", "n_epochs": n_steps})
+                raise
+        values = [objective_value(results, name, self.judging) for name in self.objectives]
+        state = "complete" if np.isfinite(values).all() else "failed"
+        folds = [asdict(result) for result in results]
+        trial.set_user_attr(OUTCOME, {"state": state, "n_epochs": n_epochs, "folds": folds})
+        return values[0] if len(values) == 1 else values
+
+
+def objective_value(results: Sequence[FoldResult], name: str, judging: Judging) -> float:
+    """Return the mean over folds of a score or of what is measured."""
+    if name in MEASURED:
+        return float(np.mean([getattr(result, name) for result in results]))
+    return mean_score(results, name)
+
+
+@contextmanager
+def _cores_shared(n_workers: int) -> Iterator[None]:
+    """Let torch use no more threads than there are cores for each worker."""
+    before = torch.get_num_threads()
+    share = max(1, (os.cpu_count() or 1) // n_workers)
+    if before > share:
+        torch.set_num_threads(share)
+    try:
+        yield
+    finally:
+        if before > share:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def _log_level(quiet: bool) -> Iterator[None]:
+    before = optuna.logging.get_verbosity()
+    if quiet:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
