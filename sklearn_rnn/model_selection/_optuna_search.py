@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict
 from hashlib import sha256
 from numbers import Integral, Real
@@ -33,7 +34,7 @@ from sklearn.model_selection._validation import (
     _insert_error_scores,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils import check_random_state, indexable
+from sklearn.utils import Tags, assert_all_finite, check_random_state, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
@@ -180,8 +181,20 @@ class OptunaSearchCV(BaseSearchCV):
             self._refit(rows)
         return self
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = deepcopy(get_tags(self.estimator))
+        tags.array_api_support = False  # scores are taken together by numpy
+        return tags
+
     def _splits(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> list[Any]:
         """Return the one list of splits that all candidates are judged by."""
+        if y is None and get_tags(self).target_tags.required:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: "
+                f"{type(self.estimator).__name__} learns from it."
+            )
+        if is_classifier(self.estimator) and isinstance(y, np.ndarray) and y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")  # before labels are counted
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         splits = [tuple(map(np.asarray, split)) for split in cv.split(X, y, **split_params)]
         if not splits:
