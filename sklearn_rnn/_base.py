@@ -17,7 +17,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._device import device_of
-from sklearn_rnn._identity import identity_of_fit, parameters_of
+from sklearn_rnn._identity import all_parameters_of, identity_of_fit, parameters_of
 from sklearn_rnn._own_callbacks import own_callbacks
 from sklearn_rnn._params import (
     Rule,
@@ -293,7 +293,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     def _check_parameters(self) -> None:
         """Raise ValueError for parameters that break their rules, all at once."""
         name = type(self).__name__
-        check_parameters(name, self.get_params(deep=False), self._parameter_rules)
+        check_parameters(name, all_parameters_of(self), self._parameter_rules)
         check_combinations(self)
 
     def _read_samples(
