@@ -201,9 +201,9 @@ def refusal(optimizer: Any, momentum: float, options: Mapping[str, Any]) -> str:
         {"params": [torch.zeros(1)], "weight_decay": 0.0},  # biases
         {"params": [torch.zeros(1, 1)]},
     ]
-    options = optimizer_options(optimizer, momentum, options)
+    made: Any = optimizer_class(optimizer)
     try:
-        optimizer_class(optimizer)(groups, lr=0.01, **options)
+        made(groups, lr=0.01, **optimizer_options(optimizer, momentum, options))
     except Exception as error:  # each optimizer has its own
         return str(error)
     return ""
