@@ -239,6 +239,15 @@ def test_changed_options_do_not_go_on_with_the_same_optimizer(sequences):
         model.set_params(momentum=0.5).fit(*sequences)
 
 
+def test_options_changed_in_place_are_noticed(sequences):
+    options = {"betas": [0.9, 0.99]}
+    model = RNNClassifier(warm_start=True, optimizer_options=options, **QUICK).fit(*sequences)
+    assert model.fit(*sequences).n_iter_ == 14  # equal options go on
+    options["betas"][0] = 0.5
+    with pytest.raises(ValueError, match=r"'optimizer_options' .* was changed from .*0\.9.*0\.5"):
+        model.fit(*sequences)
+
+
 @pytest.mark.parametrize("loss", ["cross_entropy", "step_cross_entropy"])
 def test_label_smoothing_is_torchs_and_only_in_training(loss):
     criterion = LOSSES[loss]()
