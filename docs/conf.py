@@ -59,6 +59,7 @@ html_sidebars = {
         "sequence_data",
         "user_guide",
         "training",
+        "tuning",
         "sequence_answers",
         "language_models",
         "metrics",

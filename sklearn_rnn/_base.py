@@ -17,7 +17,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._device import device_of
-from sklearn_rnn._identity import identity_of_fit, parameters_of
+from sklearn_rnn._identity import all_parameters_of, identity_of_fit, parameters_of
 from sklearn_rnn._own_callbacks import own_callbacks
 from sklearn_rnn._params import (
     Rule,
@@ -47,7 +47,7 @@ from sklearn_rnn.training.callbacks import (
 from sklearn_rnn.training.checkpoint import Checkpoint
 from sklearn_rnn.training.net import make_net, run_through, train
 from sklearn_rnn.training.prediction import predict_in_batches
-from sklearn_rnn.training.record import COLUMNS
+from sklearn_rnn.training.record import COLUMNS, shown
 from sklearn_rnn.training.samples import Samples
 from sklearn_rnn.training.schedules import (
     goes_by_validation,
@@ -68,7 +68,6 @@ _NETWORK = (
 _START = ("initialization",)
 _INPUT = ("standardize", "embedding_size", "min_frequency", "input_dropout")
 _OPTIMIZER = ("optimizer", "momentum", "optimizer_options")
-_NOT_IN_HISTORY = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
 
 
 class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
@@ -334,7 +333,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
     def _check_parameters(self) -> None:
         """Raise ValueError for parameters that break their rules, all at once."""
         name = type(self).__name__
-        check_parameters(name, self.get_params(deep=False), self._parameter_rules)
+        check_parameters(name, all_parameters_of(self), self._parameter_rules)
         check_combinations(self)
 
     def _read_samples(
@@ -502,13 +501,9 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
 
     def _take_over(self, net: Any, target: Target, stopping: EarlyStopping | None) -> None:
         self._expose(net, target)
-        self._settled = {name: getattr(self, name) for name in self._settled_parameters}
-        history = pd.DataFrame(
-            [
-                {k: v for k, v in epoch.items() if k not in _NOT_IN_HISTORY and k[-5:] != "_best"}
-                for epoch in net.history
-            ]
-        )
+        settled = {name: getattr(self, name) for name in self._settled_parameters}
+        self._settled = deepcopy(settled)  # or a dict changed in place would be equal to itself
+        history = pd.DataFrame([shown(epoch) for epoch in net.history])
         first = [name for name in COLUMNS if name in history]
         self.history_ = history[first + [name for name in history if name not in COLUMNS]]
         self.n_iter_ = len(self.history_)

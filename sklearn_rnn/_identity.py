@@ -71,11 +71,17 @@ def identity_of_fit(
     }
 
 
+def all_parameters_of(estimator: Any) -> dict[str, Any]:
+    """Return the parameters of an estimator, also those that a subclass does not take but sets."""
+    names = {*estimator._parameter_rules, *estimator.get_params(deep=False)}
+    return {name: getattr(estimator, name) for name in sorted(names)}
+
+
 def parameters_of(estimator: Any) -> dict[str, Any]:
     """Return the parameters of an estimator, but callbacks, as JSON has them."""
     return {
         name: _said(value)
-        for name, value in estimator.get_params(deep=False).items()
+        for name, value in all_parameters_of(estimator).items()
         if name != "callbacks"
     }
 

@@ -29,6 +29,7 @@ from sklearn_rnn.training.callbacks import are_callbacks
 from sklearn_rnn.training.schedules import (
     OPTIMIZERS,
     SCHEDULES,
+    refusal,
     wrong_optimizer_options,
     wrong_schedule_options,
 )
@@ -84,14 +85,18 @@ AUGMENTATION = (
 def check_combinations(estimator: Any) -> None:
     """Raise ValueError for parameters that are well by themselves but not together."""
     name = type(estimator).__name__
+    made_of = (estimator.optimizer, estimator.momentum, estimator.optimizer_options or {})
     wrong = {
-        "optimizer": wrong_optimizer_options(
-            estimator.optimizer, estimator.optimizer_options or {}
-        ),
+        "optimizer": wrong_optimizer_options(*made_of),
         "lr_schedule": wrong_schedule_options(
             estimator.lr_schedule, estimator.lr_schedule_options or {}
         ),
     }
+    if wrong["optimizer"] and wrong["optimizer"] == refusal(*made_of[:2], {}):
+        raise ValueError(
+            f"The 'optimizer' parameter of {name} must be one that takes weights and biases as two "
+            f"groups: {wrong['optimizer']}. Got {estimator.optimizer!r} instead."
+        )
     for parameter, what in wrong.items():
         if what:
             raise ValueError(

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from functools import partial
 
 import numpy as np
@@ -356,6 +357,33 @@ def test_a_directory_that_can_not_be_made_is_told(tmp_path, sequences):
     model = RNNClassifier(checkpoint_dir=tmp_path / "file", **QUICK)
     with pytest.raises(ValueError, match="checkpoint_dir must be a directory"):
         model.fit(*sequences)
+
+
+def test_home_is_the_users(tmp_path, sequences, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    RNNClassifier(checkpoint_dir="~/fits", **QUICK).fit(*sequences)
+    assert len(list((tmp_path / "fits").iterdir())) == 1
+    model = RNNClassifier(checkpoint_dir="~no-such-user/fits", **QUICK)
+    with pytest.raises(ValueError, match=r"checkpoint_dir must be .* Got '~no-such-user.*home"):
+        model.fit(*sequences)
+
+
+def test_what_a_killed_fit_had_half_written_is_removed(tmp_path, sequences):
+    path = stored_by(tmp_path, sequences)
+    parts = {
+        "old": f"{path.stem}abc123.part",
+        "new": f"{path.stem}def456.part",  # another process may be writing it
+        "of another fit": f"{path.stem[:-1]}!abc123.part",
+    }
+    now = time.time()
+    for kind, name in parts.items():
+        (tmp_path / name).write_bytes(b"half")
+        age = 0 if kind == "new" else 3600
+        os.utime(tmp_path / name, (now - age, now - age))
+    RNNClassifier(checkpoint_dir=tmp_path, **QUICK).fit(*sequences)
+    left = {file.name for file in tmp_path.iterdir()}
+    assert left == {path.name, parts["new"], parts["of another fit"]}
 
 
 def test_the_bar_counts_the_epochs_that_a_checkpoint_brings(tmp_path, sequences, capsys):

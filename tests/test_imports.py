@@ -49,6 +49,14 @@ ALLOWED = {
     "datasets": {"datasets"},
     "preprocessing": {"data", "preprocessing"},
     "metrics": {"data", "metrics"},
+    "model_selection": {
+        "_base",
+        "_language_model",
+        "_many_to_one",
+        "_seq2seq",
+        "model_selection",
+        "nn",
+    },
     "inspection": {
         "_base",
         "_language_model",

@@ -65,6 +65,22 @@ def test_padding_is_counted_of_batches_in_parts_too():
     np.testing.assert_allclose(history["padding_share"], 1 - 19 / 22)  # 4 + 3 x 4 ... and 10
 
 
+def test_columns_of_callbacks_are_kept_but_for_skorchs_notes_of_the_best(sequences):
+    X, y = sequences
+
+    class Records(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("second_best", 0.25)
+            net.history.record("train_loss_of_best", True)
+            net.history.record("is_best", len(net.history) == 1)
+
+    model = RNNClassifier(callbacks=[Records()], **QUICK).fit(X, y, X, y)
+    assert {"train_loss_best", "valid_loss_best"} <= model.net_.history[-1].keys()
+    kept = [name for name in model.history_ if "best" in name]
+    assert kept == ["second_best", "train_loss_of_best", "is_best"]
+    assert model.history_["second_best"].tolist() == [0.25] * 3
+
+
 def test_times_add_up(sequences):
     X, y = sequences
 

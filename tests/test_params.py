@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.model_selection import GridSearchCV
 from torch.nn.functional import linear
 
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn._params import a_bool, a_number, an_int, check_parameters, none, one_of
+from sklearn_rnn.inspection import lr_range_test
 from sklearn_rnn.nn.cells import Cell
 from sklearn_rnn.nn.pooling import MeanPooling
 
@@ -47,6 +49,45 @@ def test_all_bad_parameters_are_reported_at_once_with_near_names(sequences):
 def test_an_unknown_name_is_met_with_the_nearest():
     with pytest.raises(ValueError, match=r"Did you mean 'hidden_size'\?"):
         RNNClassifier().set_params(hiden_size=3)
+
+
+class Quick(RNNClassifier):
+    """Takes few parameters and sets the others."""
+
+    n_units = 4
+
+    def __init__(self, *, lr=0.1, random_state=0):
+        super().__init__(
+            lr=lr, random_state=random_state, hidden_size=self.n_units, max_epochs=3, device="cpu"
+        )
+
+
+class OwnSize(Quick):
+    n_units = 0
+
+
+def test_a_subclass_may_take_fewer_parameters(sequences):
+    X, y = sequences
+    model = Quick().fit(X, y)
+    same = RNNClassifier(lr=0.1, random_state=0, hidden_size=4, max_epochs=3, device="cpu")
+    np.testing.assert_array_equal(model.predict_proba(X), same.fit(X, y).predict_proba(X))
+    search = GridSearchCV(Quick(), {"lr": [0.01, 0.1]}, cv=2).fit(X, y)
+    assert search.best_estimator_.hidden_size == 4
+    assert lr_range_test(Quick(), X, y).lrs.size > 0
+    with pytest.raises(ValueError, match="'hidden_size' parameter of OwnSize must be an int >= 1"):
+        OwnSize().fit(X, y)
+
+
+def test_what_a_subclass_sets_tells_its_checkpoints_apart(sequences, tmp_path, monkeypatch):
+    def fit():
+        model = Quick()
+        model.checkpoint_dir = tmp_path
+        return model.fit(*sequences)
+
+    fit()
+    monkeypatch.setattr(Quick, "n_units", 6)
+    assert fit().net_.module_.encoder.recurrence.hidden_size == 6
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 class Leaky(Cell):

@@ -153,6 +153,11 @@ def test_a_lowered_plateau_goes_on_from_the_best_weights(sequences):
         torch.testing.assert_close(watched.before[epoch + 1], watched.after[best], rtol=0, atol=0)
 
 
+class NeedsOption(torch.optim.SGD):
+    def __init__(self, params, rho, lr=0.1):
+        super().__init__(params, lr=lr)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -162,6 +167,38 @@ def test_a_lowered_plateau_goes_on_from_the_best_weights(sequences):
         ({"lr_schedule": lr_scheduler.StepLR}, "StepLR needs 'step_size'"),
         ({"lr_schedule": None, "lr_schedule_options": {"a": 1}}, "None: there is no schedule"),
         ({"lr_schedule": "stepp"}, "Did you mean 'step'"),
+        (
+            {"optimizer_options": {"betas": (2, 2)}},
+            r"'optimizer_options' .* optimizer 'adamw': Invalid beta .*Got \{'betas': \(2, 2",
+        ),
+        (
+            {"optimizer": "sgd", "momentum": 0, "optimizer_options": {"nesterov": True}},
+            r"'optimizer_options' .* 'sgd': Nesterov momentum requires .* Got \{'nesterov': True\}",
+        ),
+        (
+            {"optimizer": torch.optim.LBFGS},
+            "'optimizer' .* two groups: LBFGS doesn't .* Got <class",
+        ),
+        (
+            {"optimizer": torch.optim.LBFGS, "optimizer_options": {"max_iter": 5}},
+            "'optimizer' .* two groups: LBFGS doesn't",
+        ),
+        ({"optimizer": NeedsOption}, "'optimizer_options' .*: NeedsOption needs 'rho'. Got None"),
+        (
+            {"lr_schedule_options": {"total_steps": 3}, "lr_schedule": "onecycle"},
+            r"'lr_schedule_options' .* 'onecycle', .*: Tried to step 4 .* Got \{'total_steps': 3\}",
+        ),
+        (
+            {"lr_schedule_options": {"max_lr": 0.1}, "lr_schedule": lr_scheduler.OneCycleLR},
+            r"'lr_schedule_options' .*OneCycleLR', .*: You must define .* Got \{'max_lr': 0.1\}",
+        ),
+        (
+            {
+                "lr_schedule_options": {"lr_lambda": lambda epoch: {}[epoch]},
+                "lr_schedule": lr_scheduler.LambdaLR,
+            },
+            "'lr_schedule_options' parameter of RNNClassifier .*LambdaLR', .*: 0",
+        ),
         ({"lr_factor": 1.0}, r"'lr_factor' .* must be a number in \(0, 1\)"),
         ({"lr_step_epochs": 0}, "'lr_step_epochs' .* must be an int >= 1 or one of 'auto'"),
         ({"momentum": 1}, r"'momentum' .* must be a number in \[0, 1\)"),
@@ -200,6 +237,15 @@ def test_changed_options_do_not_go_on_with_the_same_optimizer(sequences):
     model = RNNClassifier(warm_start=True, optimizer="sgd", **QUICK).fit(*sequences)
     with pytest.raises(ValueError, match=r"'momentum' .* was changed from 0\.9 to 0\.5"):
         model.set_params(momentum=0.5).fit(*sequences)
+
+
+def test_options_changed_in_place_are_noticed(sequences):
+    options = {"betas": [0.9, 0.99]}
+    model = RNNClassifier(warm_start=True, optimizer_options=options, **QUICK).fit(*sequences)
+    assert model.fit(*sequences).n_iter_ == 14  # equal options go on
+    options["betas"][0] = 0.5
+    with pytest.raises(ValueError, match=r"'optimizer_options' .* was changed from .*0\.9.*0\.5"):
+        model.fit(*sequences)
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "step_cross_entropy"])

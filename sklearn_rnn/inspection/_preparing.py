@@ -57,17 +57,19 @@ def trial(estimator: Any, **settings: Any) -> Any:
         "checkpoint_dir": None,
         "callbacks": None,
     }
-    model = clone(estimator).set_params(**(quiet | settings))
+    model = clone(estimator)
+    for name, value in (quiet | settings).items():
+        setattr(model, name, value)  # set_params knows only what a subclass takes
     if model.lr_schedule != estimator.lr_schedule:  # options are of the one that they came with
-        model.set_params(lr_schedule_options=None)
+        model.lr_schedule_options = None
     if model.optimizer != estimator.optimizer:
-        model.set_params(optimizer_options=None)
+        model.optimizer_options = None
     return model
 
 
 def fit_probed(model: Any, probe: Probe, X: Any, y: Any, *validation: Any) -> None:
     """Fit until the probe has seen enough, or to the end."""
-    model.set_params(callbacks=[probe])
+    model.callbacks = [probe]
     of_language = isinstance(model, RNNLanguageModel)
     held_out = validation[:1] if of_language else validation
     with suppress(Ended):

@@ -1,5 +1,6 @@
-"""Searches for parameters that train no epoch more than they must."""
+"""Searching parameters: where to look, and how to train no epoch more than it takes."""
 
 from sklearn_rnn.model_selection._optuna_search import OptunaSearchCV
+from sklearn_rnn.model_selection._space import suggest_space
 
-__all__ = ["OptunaSearchCV"]
+__all__ = ["OptunaSearchCV", "suggest_space"]

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,9 @@ from sklearn_rnn.training.state import (
 
 FORMAT = 1
 _SUFFIX = ".safetensors"
+_PART = ".part"
+_SECONDS_OF_WRITING = 600.0
+"""No file is written for longer than this without an end or a change."""
 _OF_SKORCH = ("epoch_timer", "train_loss", "valid_loss")  # which every net has
 _logger = logging.getLogger("sklearn_rnn")
 
@@ -41,7 +45,7 @@ class Checkpoint(Callback):
     Parameters
     ----------
     directory : str or Path
-        Made if it is not there.
+        Made if it is not there; "~" is the home of the user.
     fit : mapping
         What decides the result of this fit, as JSON has it: name and version of the estimator,
         parameters, hashes of the data.
@@ -79,8 +83,8 @@ class Checkpoint(Callback):
         self.every = every
         self.n_epochs = n_epochs
         name = hashlib.sha256(_as_json(self.fit).encode()).hexdigest()[:16]
-        self.path = Path(directory).absolute() / f"{fit['estimator']}-{name}{_SUFFIX}"
-        _make_directory(self.path.parent)
+        self.path = _made(directory) / f"{fit['estimator']}-{name}{_SUFFIX}"
+        self._remove_leftovers()
         self._stored = self._read() if self.path.exists() else None
         self.seeds = seeds if self._stored is None else self._stored["seeds"]
 
@@ -118,6 +122,7 @@ class Checkpoint(Callback):
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Let go of what is stored; the file stays."""
         self._callbacks = {}
+        self._remove_leftovers()
 
     def store(self, net: Any) -> None:
         """Replace the file in one step, so that it is whole whenever the process dies."""
@@ -149,7 +154,7 @@ class Checkpoint(Callback):
 
     def _replace(self, content: bytes) -> None:
         file = tempfile.NamedTemporaryFile(  # closed before it is moved
-            dir=self.path.parent, prefix=self.path.stem, suffix=".part", delete=False
+            dir=self.path.parent, prefix=self.path.stem, suffix=_PART, delete=False
         )
         try:
             with file:
@@ -161,6 +166,16 @@ class Checkpoint(Callback):
             with suppress(FileNotFoundError):
                 os.unlink(file.name)
             raise
+
+    def _remove_leftovers(self) -> None:
+        """Remove what this fit had half written when it was killed.
+
+        Another process may be at the same fit: what it writes at the moment is left alone.
+        """
+        for part in self.path.parent.glob(f"{self.path.stem}*{_PART}"):
+            with suppress(OSError):  # it is gone, or another's
+                if time.time() - part.stat().st_mtime > _SECONDS_OF_WRITING:
+                    part.unlink()
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -196,14 +211,17 @@ def _without_state(net: Any) -> list[str]:
     ]
 
 
-def _make_directory(directory: Path) -> None:
+def _made(directory: str | Path) -> Path:
+    """Return a directory that is there, wherever the process goes from here."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+        path = Path(directory).expanduser().absolute()
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # the latter where "~" is nobody's home
         raise ValueError(
             f"checkpoint_dir must be a directory that can be made and written to. Got "
             f"{str(directory)!r}: {error}."
         ) from error
+    return path
 
 
 def _as_json(tree: Any) -> str:

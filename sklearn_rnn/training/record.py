@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
@@ -25,7 +26,23 @@ COLUMNS = (
 )
 """Of a history, in the order they are shown; those of other callbacks come behind."""
 
+_OF_SKORCH = ("batches", "train_batch_count", "valid_batch_count", "event_lr")
 _logger = logging.getLogger("sklearn_rnn")
+
+
+def shown(epoch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is shown of an epoch: all but what skorch keeps for itself."""
+    return {
+        name: value
+        for name, value in epoch.items()
+        if name not in _OF_SKORCH and not _says_whether_best(name, epoch)
+    }
+
+
+def _says_whether_best(name: str, epoch: Mapping[str, Any]) -> bool:
+    """Tell whether it is skorch's note beside a score, whether that is the best so far."""
+    score = name.removesuffix("_best")
+    return score != name and score in epoch and isinstance(epoch[name], bool)
 
 
 class EpochRecord(Callback):

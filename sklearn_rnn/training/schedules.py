@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from skorch.callbacks import LRScheduler
 from torch import optim
 from torch.optim import lr_scheduler
@@ -48,8 +50,19 @@ class Schedule(LRScheduler):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Start anew, whatever was trained before."""
-        super().on_train_begin(net, **kwargs)
+        with _as_error_of_options(net):
+            super().on_train_begin(net, **kwargs)
         self.start_ = dict(self.lr_scheduler_.state_dict())
+
+    def on_batch_end(self, net: Any, training: bool, **kwargs: Any) -> None:
+        """Take a step, if it is one an update."""
+        with _as_error_of_options(net):
+            super().on_batch_end(net, training, **kwargs)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Take a step, if it is one an epoch."""
+        with _as_error_of_options(net):
+            super().on_epoch_end(net, **kwargs)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what has changed since the start; the rest comes from the parameters."""
@@ -59,6 +72,20 @@ class Schedule(LRScheduler):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where it was stored."""
         self.lr_scheduler_.load_state_dict(self.start_ | dict(state))
+
+
+@contextmanager
+def _as_error_of_options(net: Any) -> Iterator[None]:
+    """Raise ValueError that names the parameter for what torch says against a schedule."""
+    try:
+        yield
+    except Exception as error:  # each schedule has its own
+        settings = net.settings
+        raise ValueError(
+            f"The 'lr_schedule_options' parameter of {settings['estimator']} must be options of "
+            f"the lr_schedule {settings['lr_schedule']!r}, for as long as training goes: {error}. "
+            f"Got {settings['lr_schedule_options']!r} instead."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -168,9 +195,24 @@ def goes_by_validation(lr_schedule: Any) -> bool:
     return issubclass(_schedule_class(lr_schedule), lr_scheduler.ReduceLROnPlateau)
 
 
-def wrong_optimizer_options(optimizer: Any, options: Mapping[str, Any]) -> str:
+def refusal(optimizer: Any, momentum: float, options: Mapping[str, Any]) -> str:
+    """Return what torch says against an optimizer of weights and biases, or nothing."""
+    groups: list[dict[str, Any]] = [
+        {"params": [torch.zeros(1)], "weight_decay": 0.0},  # biases
+        {"params": [torch.zeros(1, 1)]},
+    ]
+    made: Any = optimizer_class(optimizer)
+    try:
+        made(groups, lr=0.01, **optimizer_options(optimizer, momentum, options))
+    except Exception as error:  # each optimizer has its own
+        return str(error)
+    return ""
+
+
+def wrong_optimizer_options(optimizer: Any, momentum: float, options: Mapping[str, Any]) -> str:
     """Return what is wrong with the options of an optimizer, or nothing."""
-    return _wrong(optimizer_class(optimizer), options)
+    wrong = _wrong(optimizer_class(optimizer), options, lacking=True)
+    return wrong or refusal(optimizer, momentum, options)
 
 
 def wrong_schedule_options(lr_schedule: Any, options: Mapping[str, Any]) -> str:
