@@ -169,7 +169,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         """
         continued = bool(self.warm_start) and hasattr(self, "net_")
         with self._unchanged_on_failure():
-            yield from self._training(X, y, *args, continued=continued, shown=True, **kwargs)
+            yield from self._training(X, y, *args, continued=continued, exposed=True, **kwargs)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, target: Target | None) -> Self:
         with self._unchanged_on_failure():
@@ -218,11 +218,11 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         continued: bool,
         target: Target | None = None,
         one_epoch: bool = False,
-        shown: bool = False,
+        exposed: bool = False,
     ) -> Generator[int, bool | None, None]:
         """Fit anew or, if continued, a copy of what is fitted; then take the result over.
 
-        With ``shown``, the estimator can be asked in each pause already.
+        With ``exposed``, the estimator can be asked in each pause already.
         """
         self._check_parameters()
         if continued:
@@ -270,7 +270,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             goes_back = goes_by_validation(self.lr_schedule) and not one_epoch
             stopping = EarlyStopping(self.n_iter_no_change, self.tol, goes_back=goes_back)
         epochs = self._train_net(net, samples, source, validation, stopping, checkpoint, one_epoch)
-        yield from self._shown(epochs, net, samples.target) if shown else epochs
+        yield from self._exposed(epochs, net, samples.target) if exposed else epochs
         self._after_training(net, source, samples.target)
         self._split_seed = split_seed
         self._take_over(net, samples.target, stopping)
@@ -305,7 +305,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             label_smoothing=self.label_smoothing,
         )
 
-    def _shown(
+    def _exposed(
         self, epochs: Generator[int, bool | None, None], net: Any, target: Target
     ) -> Generator[int, bool | None, None]:
         """Hand on the pauses of a training; in each, predict by what is trained so far."""

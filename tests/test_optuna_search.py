@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
-from optuna.distributions import FloatDistribution
+import pandas as pd
+import pytest
+import sklearn
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.pruners import BasePruner, ThresholdPruner
+from optuna.samplers import GridSampler
+from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier, is_regressor
+from sklearn.datasets import make_classification
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.metrics import make_scorer, recall_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_rnn import RNNClassifier
+from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor
 from sklearn_rnn.model_selection import OptunaSearchCV
 
 RANDOM = np.random.default_rng(0)
@@ -44,3 +56,346 @@ CHECKED = {"n_trials": 2, "error_score": "raise"}
 )
 def test_search_passes_scikit_learn_check(estimator, check):
     check(estimator)
+
+
+# -- as scikit-learn's searches --------------------------------------------------------------------
+
+
+def test_search_scores_as_grid_search_does():
+    values = {"lr": [0.003, 0.03], "hidden_size": [3, 5]}
+    grid = GridSearchCV(small(), values, cv=3, return_train_score=True).fit(X, LABELS)
+    ours = search(
+        space={name: CategoricalDistribution(each) for name, each in values.items()},
+        sampler=GridSampler(values, seed=0),
+        n_trials=4,
+        cv=3,
+        epochs="last",
+        return_train_score=True,
+    ).fit(X, LABELS)
+    expected, found = (
+        pd.DataFrame(each.cv_results_).sort_values(["param_lr", "param_hidden_size"])
+        for each in (grid, ours)
+    )
+    columns = [name for name in expected if "score" in name and "time" not in name]
+    assert len(columns) == 2 * (3 + 2) + 1
+    for name in columns:
+        assert found[name].tolist() == expected[name].tolist()
+    assert set(grid.cv_results_) <= set(ours.cv_results_)
+    assert ours.best_score_ == grid.best_score_
+    assert ours.n_splits_ == 3
+
+
+def test_search_is_what_its_estimator_is():
+    assert is_classifier(search())
+    assert is_regressor(search(small(RNNRegressor)))
+    assert not is_classifier(search(small(RNNLanguageModel)))
+    assert search().__sklearn_tags__().input_tags.allow_nan
+
+
+def test_search_delegates_what_the_best_estimator_has():
+    found = search().fit(X, LABELS)
+    assert found.classes_.tolist() == ["down", "up"]
+    assert found.n_features_in_ == 2
+    assert (found.predict(X) == found.best_estimator_.predict(X)).all()
+    assert found.transform(X).shape == found.best_estimator_.transform(X).shape
+    assert found.score(X, LABELS) == found.best_estimator_.score(X, LABELS)
+    assert not hasattr(found, "inverse_transform")
+    again = pickle.loads(pickle.dumps(found))
+    assert (again.predict(X) == found.predict(X)).all()
+    assert len(again.study_.trials) == 3
+
+
+def test_search_without_refit_has_no_predict():
+    found = search(refit=False).fit(X, LABELS)
+    assert set(found.best_params_) == {"lr"}
+    assert not hasattr(found, "best_estimator_")
+    with pytest.raises(AttributeError, match="has no attribute 'predict'"):
+        found.predict(X)
+
+
+def test_search_goes_by_the_score_that_refit_names():
+    scoring = {"accuracy": "accuracy", "recall": make_scorer(recall_score, pos_label="up")}
+    found = search(scoring=scoring, refit="recall", n_trials=4, epochs="last").fit(X, LABELS)
+    results = found.cv_results_
+    assert found.best_index_ == results["mean_test_recall"].argmax()
+    values = [trial.value for trial in found.study_.trials]
+    assert values == pytest.approx(results["mean_test_recall"])
+    assert set(found.scorer_) == {"accuracy", "recall"}
+    assert found.multimetric_
+    with pytest.raises(ValueError, match="For multi-metric scoring, the parameter refit must be"):
+        search(scoring=scoring).fit(X, LABELS)
+    with pytest.raises(ValueError, match="'objectives' or 'refit' must name the one to optimize"):
+        search(scoring=scoring, refit=False).fit(X, LABELS)
+
+
+def test_search_takes_a_scorer_of_several_scores_and_a_refit_of_ones_own():
+    def scores(estimator, X, y):
+        accuracy = estimator.score(X, y)
+        return {"accuracy": accuracy, "error": -accuracy}
+
+    found = search(
+        scoring=scores, refit=lambda results: 1, objectives=["error"], epochs="last"
+    ).fit(X, LABELS)
+    assert found.best_index_ == 1
+    results = found.cv_results_
+    assert [trial.value for trial in found.study_.trials] == results["mean_test_error"].tolist()
+    assert (results["mean_test_error"] == -results["mean_test_accuracy"]).all()
+
+
+def test_search_finds_the_front_of_several_objectives():
+    found = search(
+        space=LR | {"hidden_size": IntDistribution(2, 30)},
+        objectives=["score", "model_size"],
+        n_trials=8,
+    ).fit(X, LABELS)
+    scores = found.cv_results_["mean_test_score"]
+    sizes = found.cv_results_["mean_model_size"]
+    order = np.argsort(sizes)
+    assert (np.diff(found.cv_results_["param_hidden_size"][order].astype(int)) >= 0).all()
+    dominated = [
+        any(
+            (scores[j] >= scores[i] and sizes[j] <= sizes[i])
+            and (scores[j] > scores[i] or sizes[j] < sizes[i])
+            for j in range(8)
+        )
+        for i in range(8)
+    ]
+    assert found.pareto_front_.tolist() == np.flatnonzero(np.logical_not(dominated)).tolist()
+    assert found.best_score_ == scores.max()
+
+
+def test_search_passes_weights_and_groups_on():
+    groups = np.arange(40) // 4
+    weight = np.where(np.arange(40) % 2, 1.0, 0.0)
+    seen = []
+
+    class Watched(RNNClassifier):
+        def _training(self, X, y, X_val=None, y_val=None, sample_weight=None, *args, **kwargs):
+            seen.append((len(X), None if sample_weight is None else sample_weight.tolist()))
+            return super()._training(X, y, X_val, y_val, sample_weight, *args, **kwargs)
+
+    found = search(small(Watched), cv=GroupKFold(2), n_trials=1)
+    found.fit(X, LABELS, groups=groups, sample_weight=weight)
+    assert len(seen) == 3  # two folds and all rows
+    assert all(len(weights) == n_rows for n_rows, weights in seen)
+    assert seen[-1] == (40, weight.tolist())
+    with sklearn.config_context(enable_metadata_routing=True):
+        seen.clear()
+        asking = small(Watched).set_fit_request(sample_weight=True, groups=False)
+        asking.set_score_request(sample_weight=True)
+        routed = search(asking, cv=GroupKFold(2), n_trials=1)
+        routed.fit(X, LABELS, groups=groups, sample_weight=weight)
+    assert seen[-1] == (40, weight.tolist())
+    assert routed.best_score_ == found.best_score_
+
+
+# -- spaces ----------------------------------------------------------------------------------------
+
+
+def test_search_space_may_depend_on_what_was_suggested():
+    def space(trial):
+        params = {"rnn__cell": trial.suggest_categorical("cell", ["gru", "lstm"])}
+        if params["rnn__cell"] == "lstm":
+            params["rnn__hidden_size"] = trial.suggest_int("lstm_size", 2, 3)
+        return params
+
+    pipeline = Pipeline([("scale", FunctionTransformer()), ("rnn", small())])
+    found = search(pipeline, space, n_trials=6).fit(X, LABELS)
+    cells = found.cv_results_["param_rnn__cell"]
+    assert set(cells) == {"gru", "lstm"}
+    masked = np.ma.getmaskarray(found.cv_results_["param_rnn__hidden_size"])
+    assert (masked == (cells == "gru")).all()
+    assert found.best_estimator_["rnn"].cell == found.best_params_["rnn__cell"]
+
+
+def test_search_space_may_hold_values_of_any_kind():
+    steps = [StandardScaler(), FunctionTransformer()]
+
+    def space(trial):
+        return {"scale": steps[trial.suggest_int("which", 0, 1)]}
+
+    table = RANDOM.normal(size=(40, 3))
+    pipeline = Pipeline([("scale", StandardScaler()), ("ridge", Ridge())])
+    found = search(pipeline, space, n_trials=4).fit(table, NUMBERS)
+    kinds = {type(params["scale"]) for params in found.cv_results_["params"]}
+    assert kinds == {StandardScaler, FunctionTransformer}
+    assert found.best_estimator_["scale"] is not steps[0]  # cloned
+
+
+def test_search_suggests_a_space_where_none_is_given():
+    found = OptunaSearchCV(small(), n_trials=2, cv=2, random_state=0).fit(X, LABELS)
+    assert {"lr", "hidden_size", "cell", "pooling"} <= set(found.best_params_)
+
+
+@pytest.mark.parametrize(
+    ("space", "error", "message"),
+    [
+        ({"lr": [0.1, 0.2]}, TypeError, r"'search_space' of 'lr' must be one of optuna.distrib"),
+        (lambda trial: 3, TypeError, "must return a dict of parameters. Got 3, of type int"),
+    ],
+)
+def test_search_refuses_what_is_no_space(space, error, message):
+    with pytest.raises(error, match=message):
+        search(space=space).fit(X, LABELS)
+
+
+def test_search_refuses_wrong_parameters():
+    with pytest.raises(ValueError, match="must name one or more of score, fit_time, score_time"):
+        search(objectives=["size"]).fit(X, LABELS)
+    with pytest.raises(ValueError, match="can't be had with several 'objectives'"):
+        search(objectives=["score", "fit_time"], pruner=Stop(after=1)).fit(X, LABELS)
+    with pytest.raises(ValueError, match="The 'storage' parameter must be None, the path of"):
+        search(storage=3).fit(X, LABELS)
+    with pytest.raises(ValueError, match="The 'n_trials' parameter of OptunaSearchCV must be"):
+        search(n_trials=0).fit(X, LABELS)
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        search().fit(X)
+    with pytest.raises(ValueError, match="The 'cv' parameter must give one split at least"):
+        search(cv=[]).fit(X, LABELS)
+
+
+# -- epochs and pruning ----------------------------------------------------------------------------
+
+
+class Stop(BasePruner):
+    """Prune trials but the first after so many steps."""
+
+    def __init__(self, after):
+        self.after = after
+
+    def prune(self, study, trial):
+        return trial.number > 0 and trial.last_step >= self.after
+
+
+def test_search_reports_the_mean_score_of_all_folds_at_each_epoch():
+    cv = KFold(3, shuffle=True, random_state=1)
+    found = search(pruner=Stop(after=2), cv=cv, epochs="last").fit(X, LABELS)
+    lr = found.study_.trials[0].params["lr"]
+    expected = np.zeros(4)
+    for train, test in cv.split(X):
+        model = small(lr=lr)
+        pauses = model._fit_by_epoch([X[i] for i in train], LABELS[train])
+        scores = [model.score([X[i] for i in test], LABELS[test]) for _ in pauses]
+        expected += np.array(scores) / 3
+    reported = found.study_.trials[0].intermediate_values
+    assert list(reported) == [1, 2, 3, 4]
+    assert list(reported.values()) == pytest.approx(expected)
+
+
+def test_search_prunes_after_an_epoch_of_all_folds():
+    found = search(pruner=Stop(after=2)).fit(X, LABELS)
+    results = found.cv_results_
+    assert results["state"].tolist() == ["complete", "pruned", "pruned"]
+    assert results["n_epochs"][1:].tolist() == [2, 2]
+    assert np.isnan(results["mean_test_score"]).tolist() == [False, True, True]
+    assert found.best_index_ == 0
+    assert all(len(t.intermediate_values) == 2 for t in found.study_.trials[1:])
+
+
+def test_search_prunes_other_estimators_after_a_fold():
+    table = RANDOM.normal(size=(40, 3))
+    space = {"alpha": FloatDistribution(0.1, 1.0)}
+    found = search(Ridge(), space, pruner=Stop(after=2), cv=4).fit(table, NUMBERS)
+    assert found.cv_results_["state"].tolist() == ["complete", "pruned", "pruned"]
+    scores = [found.cv_results_[f"split{i}_test_score"][0] for i in range(4)]
+    reported = found.study_.trials[0].intermediate_values
+    assert list(reported.values()) == pytest.approx(np.cumsum(scores) / [1, 2, 3, 4])
+
+
+def test_search_that_completes_no_trial_says_so():
+    with pytest.raises(ValueError, match="No trial was completed: 3 were pruned"):
+        search(pruner=ThresholdPruner(lower=2.0)).fit(X, LABELS)
+
+
+def test_search_refits_for_the_epochs_that_were_best():
+    found = search(n_trials=1, cv=KFold(4), pruner=Stop(after=9)).fit(X, LABELS)
+    curve = found.study_.trials[0].intermediate_values
+    best = max(epoch for epoch, score in curve.items() if score == max(curve.values()))
+    assert found.cv_results_["n_epochs"].tolist() == [best]
+    assert found.best_score_ == max(curve.values())
+    assert found.best_estimator_.n_iter_ == best
+    whole = small(lr=found.best_params_["lr"]).fit(X, LABELS)
+    assert found.best_estimator_.loss_curve_ == whole.loss_curve_[:best]
+
+
+def test_search_lets_early_stopping_choose_its_epochs():
+    model = small(early_stopping=True, max_epochs=30, n_iter_no_change=2, lr=0.1)
+    found = search(model, {"hidden_size": IntDistribution(3, 4)}, n_trials=1).fit(X, LABELS)
+    alone = cross_val_score(model.set_params(**found.best_params_), X, LABELS, cv=2)
+    assert found.best_score_ == alone.mean()
+    assert found.best_estimator_.best_epoch_ < found.best_estimator_.n_iter_
+
+
+def test_search_trains_a_language_model():
+    texts = ["abc" * int(n) for n in RANDOM.integers(1, 5, 30)]
+    found = search(small(RNNLanguageModel), pruner=Stop(after=2)).fit(texts)
+    assert found.cv_results_["state"].tolist() == ["complete", "pruned", "pruned"]
+    assert found.score_samples(texts).shape == (30,)
+
+
+# -- no leakage ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pruner", [None, Stop(after=3)])
+def test_search_never_trains_on_rows_that_it_tests(pruner):
+    """By a splitter that shuffles anew at each call; rows are known by their first number."""
+    trained, tested = {}, {}
+
+    class Watched(RNNClassifier):
+        def _training(self, X, y, *args, **kwargs):
+            trained.setdefault(id(self), (self, set()))[1].update(x[0, 0] for x in X)
+            return super()._training(X, y, *args, **kwargs)
+
+    def scorer(estimator, X, y):
+        tested.setdefault(id(estimator), set()).update(x[0, 0] for x in X)
+        return estimator.score(X, y)
+
+    cv = ShuffleSplit(3, test_size=0.3)
+    search(small(Watched), cv=cv, scoring=scorer, pruner=pruner, refit=False).fit(X, LABELS)
+    assert len(tested) == 9
+    assert sum(len(rows & trained[which][1]) for which, rows in tested.items()) == 0
+    assert all(len(rows) == 12 for rows in tested.values())
+    assert len({frozenset(rows) for rows in tested.values()}) == 3  # the same of all trials
+
+
+# -- errors ----------------------------------------------------------------------------------------
+
+
+class Failing(ClassifierMixin, BaseEstimator):
+    def __init__(self, bad=0):
+        self.bad = bad
+
+    def fit(self, X, y):
+        if self.bad:
+            raise ZeroDivisionError("what went wrong")
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.repeat(self.classes_[0], len(X))
+
+
+def test_search_shows_the_errors_of_fits():
+    table, labels = make_classification(40, random_state=0)
+    space = {"bad": IntDistribution(0, 1)}
+    with pytest.warns(FitFailedWarning, match="what went wrong"):
+        found = search(Failing(), space, n_trials=6).fit(table, labels)
+    bad = found.cv_results_["param_bad"].astype(int)
+    assert 0 < bad.sum() < 6
+    assert (np.isnan(found.cv_results_["mean_test_score"]) == (bad == 1)).all()
+    assert (found.cv_results_["state"] == np.where(bad, "failed", "complete")).all()
+    assert found.best_params_ == {"bad": 0}
+    with pytest.raises(ZeroDivisionError, match="what went wrong"):
+        search(Failing(), space, n_trials=6, error_score="raise").fit(table, labels)
+    with pytest.raises(ValueError, match="All the 4 fits failed"):
+        search(Failing(), {"bad": IntDistribution(1, 2)}, n_trials=2).fit(table, labels)
+
+
+def test_search_shows_the_errors_of_fits_by_epoch():
+    space = {"lr": CategoricalDistribution([1e-3, 1e38])}
+    with pytest.warns(FitFailedWarning, match="Training diverged"):
+        found = search(small(gradient_clip=None), space, n_trials=6, pruner=Stop(after=9)).fit(
+            X, LABELS
+        )
+    assert set(found.cv_results_["state"]) == {"complete", "failed"}
+    assert found.best_params_ == {"lr": 1e-3}

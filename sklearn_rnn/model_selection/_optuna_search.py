@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +9,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict
-from hashlib import sha256
 from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +22,6 @@ from numpy.typing import ArrayLike
 from optuna import Study
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
-from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import _fit_context, clone, is_classifier
 from sklearn.metrics._scorer import _MultimetricScorer
@@ -38,33 +35,176 @@ from sklearn.utils import Tags, assert_all_finite, check_random_state, get_tags,
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
-from tqdm.auto import tqdm
 
 from sklearn_rnn.model_selection._folds import FoldResult, Judging, Rows, chooses_epoch
 from sklearn_rnn.model_selection._pausing import fit_until
 from sklearn_rnn.model_selection._shared_data import SharedData, Unshared
+from sklearn_rnn.model_selection._space import suggest_space
 from sklearn_rnn.model_selection._study import (
     OUTCOME,
     SEARCH,
     SeededByTrial,
+    Space,
     carried_out,
+    check_same_search,
     give_up,
+    in_memory,
     open_storage,
     params_of,
+    progress_shown,
 )
-from sklearn_rnn.model_selection._trials import MEASURED, Search
+from sklearn_rnn.model_selection._trials import MEASURED, Search, log_level
 
-_IDENTITY = "sklearn_rnn:made with"
-_NO_SAY = ("checkpoint_dir", "checkpoint_every", "device", "memory", "n_jobs", "verbose")
 _MOST_LOSSES = 3  # of workers, with no trial carried out between
 
 
 class OptunaSearchCV(BaseSearchCV):
-    """TO DO."""
+    """Search parameters by Optuna, and give up early on those that train badly.
+
+    As :class:`sklearn.model_selection.GridSearchCV` for any estimator: cross-validation, the same
+    ``cv_results_``, the same methods afterwards. What is tried next depends on what has come out so
+    far, by a sampler of Optuna [1]_; a pruner ends trials that lag behind. Estimators of this
+    library, alone or at the end of a pipeline, are trained in all folds in step, so that a trial
+    can end after any epoch, by the mean score of all folds.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Cloned for each fit. With an int as ``random_state`` of the estimator, equal parameters have
+        equal results, whichever worker tries them.
+    search_space : dict, callable or None, default=None
+        A dict of names, as ``set_params`` takes them, to ``optuna.distributions``. Or a function
+        that is called with an Optuna trial and returns a dict of parameters: what it suggests may
+        depend on what it has suggested before, and values may be of any kind. It must suggest the
+        same when called again with a finished trial. None is :func:`suggest_space` of the
+        estimator.
+    n_trials : int or None, default=30
+        Trials to carry out, pruned and failed ones among them; those that a ``storage`` holds
+        already count. None goes on until ``timeout`` or a callback ends it.
+    timeout : float, default=None
+        Seconds after which no further trial is begun.
+    scoring : str, callable, list, tuple or dict, default=None
+        As in scikit-learn's searches.
+    objectives : list of str, default=None
+        What to optimize: names of scores ("score", if there is but one), which are maximized, or of
+        "fit_time" and "score_time" (seconds a fold) and "model_size" (bytes of the pickled
+        estimator), which are minimized. None is the score that ``refit`` names. With more than one,
+        there is a front of trials that none is better than in all, ``pareto_front_``.
+    n_jobs : int, default=None
+        Workers, each of which does a trial at a time: processes of this machine, or what
+        ``joblib.parallel_config`` says. X and y are mapped into their memory, not copied, and torch
+        has the cores divided by workers as threads. -1 is all cores.
+    refit : bool, str or callable, default=True
+        Whether to fit the best candidate on all rows. With several scores the name of the one that
+        decides. A callable is given ``cv_results_`` and returns the index of the best.
+    cv : int, splitter or iterable, default=None
+        As in scikit-learn's searches; splits are made once, so that all trials have the same, also
+        by a splitter that shuffles without a seed.
+    sampler : optuna.samplers.BaseSampler, default=None
+        What to try next. None is TPE [2]_, whose random numbers come from ``random_state`` and the
+        number of the trial: a search that is taken up again suggests what it would have.
+    pruner : optuna.pruners.BasePruner, default=None
+        When to end a trial. None is {PRUNER}; ``optuna.pruners.NopPruner()`` ends none. It is asked
+        after each epoch where fits can pause; of other estimators after each fold.
+    storage : str, path or optuna.storages.BaseStorage, default=None
+        Where trials are kept: the path of a file (an Optuna journal), or the URL of a database
+        ("postgresql+psycopg://..."). All that run the same search with one storage and
+        ``study_name`` share its trials, on as many machines as reach it, and a search that was
+        killed goes on when it is run again. None keeps them until ``fit`` returns.
+    study_name : str, default=None
+        Needed with a ``storage`` that is to be found again.
+    epochs : {"best", "last"}, default="{EPOCHS}"
+        Which epoch a trial is judged by: that of the highest mean score, the last of equal ones, or
+        the last there is. The fit on all rows ends at the same. Estimators with
+        ``early_stopping=True`` choose theirs themselves.
+    error_score : "raise" or float, default=nan
+        Score of a fold whose fit raises; the error is part of a ``FitFailedWarning``. "raise" lets
+        it through.
+    return_train_score : bool, default=False
+    random_state : int, RandomState instance or None, default=None
+        Of the sampler, if none is passed.
+    callbacks : list of callable, default=None
+        Called with the study and each trial that ends, in the worker that did it;
+        ``study.stop()`` ends the search.
+    stale_after : float, default=120.0
+        Seconds without a sign of life after which a trial counts as lost: its worker was killed, or
+        its machine. It is then done again by another. Clocks of machines that share a storage must
+        agree to a fraction of it.
+    progress_bar : bool, default=False
+        Whether to show how many trials are done.
+    verbose : int, default=0
+        With 0, Optuna's log shows errors only; else it is as ``optuna.logging`` has it.
+
+    Attributes
+    ----------
+    study_ : optuna.Study
+        All trials, with the scores of all epochs that were trained.
+    cv_results_ : dict of ndarray
+        As in scikit-learn, a candidate a trial, in their order. ``trial`` is its number, ``state``
+        "complete", "pruned" or "failed", ``n_epochs`` the epoch of its scores. Pruned trials have
+        no scores.
+    best_index_ : int
+    best_params_ : dict
+    best_score_ : float
+        Mean over the folds. Being the best of many, and with ``epochs="best"`` the best of many
+        epochs, it is higher than what new data will give.
+    best_estimator_ : estimator
+        Fitted on all rows, if ``refit``.
+    refit_time_ : float
+        Seconds.
+    pareto_front_ : ndarray of int
+        Indices of candidates; with several objectives.
+    scorer_ : callable or dict of them
+    n_splits_ : int
+    multimetric_ : bool
+    classes_, n_features_in_, feature_names_in_
+        Those of ``best_estimator_``, where it has them.
+
+    See Also
+    --------
+    suggest_space : A space to begin with.
+    sklearn.model_selection.GridSearchCV : All combinations of a few values.
+
+    Notes
+    -----
+    Folds that are trained in step are in memory together: with k folds, k - 1 copies of the rows,
+    if X is not made of views as lists of arrays are. ``pruner=NopPruner(), epochs="last"`` trains
+    one fold after another.
+
+    References
+    ----------
+    .. [1] Akiba, T., Sano, S., Yanase, T., Ohta, T. and Koyama, M. (2019). Optuna: a
+           next-generation hyperparameter optimization framework. KDD.
+    .. [2] Bergstra, J., Bardenet, R., Bengio, Y. and Kégl, B. (2011). Algorithms for
+           hyper-parameter optimization. NIPS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from optuna.distributions import FloatDistribution, IntDistribution
+    >>> from sklearn_rnn import RNNClassifier
+    >>> from sklearn_rnn.model_selection import OptunaSearchCV
+    >>> random = np.random.default_rng(0)
+    >>> X = [random.normal(size=n) for n in random.integers(4, 9, 40)]
+    >>> y = np.array(["up" if x.mean() > 0 else "down" for x in X])
+    >>> space = {
+    ...     "lr": FloatDistribution(1e-3, 1e-1, log=True),
+    ...     "hidden_size": IntDistribution(2, 8),
+    ... }
+    >>> search = OptunaSearchCV(
+    ...     RNNClassifier(max_epochs=8, random_state=0), space, n_trials=4, cv=2, random_state=0
+    ... ).fit(X, y)
+    >>> sorted(search.best_params_)
+    ['hidden_size', 'lr']
+    >>> search.cv_results_["mean_test_score"].shape
+    (4,)
+    >>> search.predict(X).shape
+    (40,)
+    """
 
     _parameter_constraints: ClassVar[dict] = {
         **{k: v for k, v in BaseSearchCV._parameter_constraints.items() if k != "pre_dispatch"},
-        "search_space": [dict, callable],
+        "search_space": [dict, callable, None],
         "n_trials": [Interval(Integral, 1, None, closed="left"), None],
         "timeout": [Interval(Real, 0, None, closed="neither"), None],
         "objectives": ["array-like", None],
@@ -82,7 +222,7 @@ class OptunaSearchCV(BaseSearchCV):
     def __init__(
         self,
         estimator: Any,
-        search_space: Any,
+        search_space: Any = None,
         *,
         n_trials: int | None = 30,
         timeout: float | None = None,
@@ -158,8 +298,9 @@ class OptunaSearchCV(BaseSearchCV):
         routed = self._get_routed_params_for_fit(params)
         splits = self._splits(X, y, routed.splitter.split)
         rows = Rows(X, y, routed.estimator.fit, routed.scorer.score)
-        metric = self.refit if isinstance(self.refit, str) else refit_metric
-        objectives = self._checked_objectives(scorer, metric)
+        objectives = self._checked_objectives(scorer, refit_metric)
+        scores = [name for name in objectives if name not in MEASURED]
+        metric = scores[0] if scores else refit_metric
         judging = Judging(
             scorer,
             metric,
@@ -170,12 +311,13 @@ class OptunaSearchCV(BaseSearchCV):
         n_workers = effective_n_jobs(self.n_jobs)
         if self.n_trials is not None:
             n_workers = min(n_workers, self.n_trials)
-        with self._opened_study(objectives, n_workers) as study:
-            self._check_same_search(study, splits)
+        quiet = not self.verbose
+        with log_level(quiet), self._opened_study(objectives, n_workers) as study:
+            check_same_search(study, splits, self.estimator)
             search = self._search(rows, splits, judging, objectives, n_workers)
-            with _progress(study, self.n_trials, shown=self.progress_bar):
+            with progress_shown(study, self.n_trials, shown=self.progress_bar):
                 self._run(search, study)
-            self.study_ = _kept(study) if self.storage is None else study
+            self.study_ = in_memory(study) if self.storage is None else study
         self._take_results(scorer, refit_metric)
         if self.refit:
             self._refit(rows)
@@ -206,6 +348,8 @@ class OptunaSearchCV(BaseSearchCV):
         """Return the names of what is optimized."""
         several = isinstance(scorer, _MultimetricScorer)
         if self.objectives is None:
+            if isinstance(self.refit, str):
+                return [self.refit]
             if several and not isinstance(metric, str):
                 raise ValueError(
                     "With several scores, 'objectives' or 'refit' must name the one to optimize. "
@@ -216,7 +360,7 @@ class OptunaSearchCV(BaseSearchCV):
         names = list(self.objectives)
         scores = list(scorer._scorers) if several else ["score"]
         unknown = [name for name in names if name not in (*scores, *MEASURED)]
-        if unknown or not names:
+        if (unknown and not callable(self.scoring)) or not names:
             raise ValueError(
                 "The 'objectives' parameter must name one or more of "
                 f"{', '.join((*scores, *MEASURED))}. Got {names!r} instead."
@@ -246,6 +390,10 @@ class OptunaSearchCV(BaseSearchCV):
                 load_if_exists=True,
             )
 
+    @property
+    def _space(self) -> Space:
+        return suggest_space(self.estimator) if self.search_space is None else self.search_space
+
     def _pruner(self, objectives: Sequence[str]) -> BasePruner:
         if len(objectives) > 1:
             return NopPruner()
@@ -265,7 +413,7 @@ class OptunaSearchCV(BaseSearchCV):
             rows=SharedData(rows) if n_workers > 1 else Unshared(rows),
             splits=splits,
             judging=judging,
-            space=self.search_space,
+            space=self._space,
             objectives=objectives,
             best_epoch=self.epochs == "best" and objectives == [judging.metric],
             prunes=not isinstance(self._pruner(objectives), NopPruner),
@@ -298,32 +446,6 @@ class OptunaSearchCV(BaseSearchCV):
                     if trial.user_attrs.get(SEARCH) == search.name:
                         give_up(study, trial)
 
-    def _check_same_search(self, study: Study, splits: Sequence[Any]) -> None:
-        """Raise ValueError if the study is of another search."""
-        said: dict[str, Any] = {
-            "splits": _digest(splits),
-            "estimator": _plain_params(self.estimator),
-        }
-        stored = study.user_attrs.get(_IDENTITY)
-        if stored is None:
-            study.set_user_attr(_IDENTITY, said)
-            return
-        if stored["splits"] != said["splits"]:
-            raise ValueError(
-                f"The study {study.study_name!r} was made with other splits, so its scores can't "
-                "be compared with those to come. Pass the same data in the same order and a 'cv' "
-                "that splits the same way each time (an int, or a splitter with a random_state), "
-                "or another study_name."
-            )
-        old, new = stored["estimator"], said["estimator"]
-        other = [n for n in sorted(old.keys() | new.keys()) if old.get(n) != new.get(n)]
-        if other:
-            raise ValueError(
-                f"The study {study.study_name!r} was made with another estimator: {other[0]} was "
-                f"{old.get(other[0])!r}, now {new.get(other[0])!r}. Set it back, or pass another "
-                "study_name."
-            )
-
     def _take_results(self, scorer: Any, refit_metric: Any) -> None:
         """Make of the study's trials what scikit-learn's searches have when they are done."""
         trials = carried_out(self.study_)
@@ -351,7 +473,7 @@ class OptunaSearchCV(BaseSearchCV):
         if "model_size" in (self.objectives or ()):
             sizes = np.reshape([fold["model_size"] for fold in out], (len(trials), -1))
             more["mean_model_size"] = sizes.mean(axis=1)
-        candidates = [params_of(self.search_space, trial) for trial in trials]
+        candidates = [params_of(self._space, trial) for trial in trials]
         with warnings.catch_warnings():  # of pruned trials, and of failed ones, told about above
             warnings.filterwarnings("ignore", "One or more of the", UserWarning)
             self.cv_results_ = self._format_results(candidates, self.n_splits_, out, more)
@@ -394,57 +516,3 @@ class OptunaSearchCV(BaseSearchCV):
         self.refit_time_ = time.time() - started
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
-
-
-def _digest(splits: Sequence[Any]) -> str:
-    digest = sha256()
-    for rows in (rows for split in splits for rows in split):
-        digest.update(np.ascontiguousarray(rows).tobytes() + b"|")
-    return digest.hexdigest()
-
-
-def _plain_params(estimator: Any) -> dict[str, Any]:
-    """Return the class and the parameters that are plain values, but those of no say."""
-    params = {
-        name: value
-        for name, value in estimator.get_params().items()
-        if isinstance(value, str | int | float | bool | None)
-        and name.split("__")[-1] not in _NO_SAY
-    }
-    return {"class": type(estimator).__name__, **params}
-
-
-def _kept(study: Study) -> Study:
-    """Return a study that needs no file."""
-    storage = InMemoryStorage()
-    optuna.copy_study(
-        from_study_name=study.study_name, from_storage=study._storage, to_storage=storage
-    )
-    return optuna.load_study(
-        study_name=study.study_name, storage=storage, sampler=study.sampler, pruner=study.pruner
-    )
-
-
-@contextmanager
-def _progress(study: Study, n_trials: int | None, *, shown: bool) -> Iterator[None]:
-    """Show how many trials are done, whoever does them."""
-    if not shown:
-        yield
-        return
-    done = threading.Event()
-
-    def watch(bar: Any) -> None:
-        while True:
-            ended = done.wait(0.5)
-            bar.update(len(carried_out(study)) - bar.n)
-            if ended:
-                return
-
-    with tqdm(total=n_trials, unit="trial") as bar:
-        thread = threading.Thread(target=watch, args=(bar,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()

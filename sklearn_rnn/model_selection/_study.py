@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 from optuna import Study, Trial
 from optuna.distributions import (
     BaseDistribution,
@@ -20,15 +22,18 @@ from optuna.distributions import (
 )
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler, TPESampler
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import BaseTrial, FrozenTrial, TrialState
+from tqdm.auto import tqdm
 
 OUTCOME = "sklearn_rnn:outcome"
 """What a trial has that was carried out, in its user attributes: state, epochs, fold results."""
 SEARCH = "sklearn_rnn:search"
 """The call of fit that began a trial."""
 _ALIVE = "sklearn_rnn:alive"
+_IDENTITY = "sklearn_rnn:made with"
+_NO_SAY = ("checkpoint_dir", "checkpoint_every", "device", "memory", "n_jobs", "verbose")
 _POLL_SECONDS = 0.2
 
 Space = Mapping[str, BaseDistribution] | Callable[[BaseTrial], Mapping[str, Any]]
@@ -227,3 +232,81 @@ def is_surplus(study: Study, number: int, n_trials: int | None) -> bool:
         and (trial.state == TrialState.RUNNING or OUTCOME in trial.user_attrs)
     ]
     return len(before) >= n_trials
+
+
+def check_same_search(study: Study, splits: Sequence[Any], estimator: Any) -> None:
+    """Note in a new study what it is made with; raise ValueError if an old one differs in it."""
+    said: dict[str, Any] = {"splits": _digest(splits), "estimator": _plain_params(estimator)}
+    stored = study.user_attrs.get(_IDENTITY)
+    if stored is None:
+        study.set_user_attr(_IDENTITY, said)
+        return
+    if stored["splits"] != said["splits"]:
+        raise ValueError(
+            f"The study {study.study_name!r} was made with other splits, so its scores can't "
+            "be compared with those to come. Pass the same data in the same order and a 'cv' "
+            "that splits the same way each time (an int, or a splitter with a random_state), "
+            "or another study_name."
+        )
+    old, new = stored["estimator"], said["estimator"]
+    other = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    if other:
+        raise ValueError(
+            f"The study {study.study_name!r} was made with another estimator: {other[0]} was "
+            f"{old.get(other[0])!r}, now {new.get(other[0])!r}. Set it back, or pass another "
+            "study_name."
+        )
+
+
+def _digest(splits: Sequence[Any]) -> str:
+    digest = sha256()
+    for rows in (rows for split in splits for rows in split):
+        digest.update(np.ascontiguousarray(rows).tobytes() + b"|")
+    return digest.hexdigest()
+
+
+def _plain_params(estimator: Any) -> dict[str, Any]:
+    """Return the class and the parameters that are plain values, but those of no say."""
+    params = {
+        name: value
+        for name, value in estimator.get_params().items()
+        if isinstance(value, str | int | float | bool | None)
+        and name.split("__")[-1] not in _NO_SAY
+    }
+    return {"class": type(estimator).__name__, **params}
+
+
+def in_memory(study: Study) -> Study:
+    """Return a study that needs no file."""
+    storage = InMemoryStorage()
+    optuna.copy_study(
+        from_study_name=study.study_name, from_storage=study._storage, to_storage=storage
+    )
+    return optuna.load_study(
+        study_name=study.study_name, storage=storage, sampler=study.sampler, pruner=study.pruner
+    )
+
+
+@contextmanager
+def progress_shown(study: Study, n_trials: int | None, *, shown: bool) -> Iterator[None]:
+    """Show how many trials are done, whoever does them."""
+    if not shown:
+        yield
+        return
+    done = threading.Event()
+
+    def watch(bar: Any) -> None:
+        while True:
+            ended = done.wait(0.5)
+            bar.update(len(carried_out(study)) - bar.n)
+            if ended:
+                return
+
+    with tqdm(total=n_trials, unit="trial") as bar:
+        thread = threading.Thread(target=watch, args=(bar,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()

@@ -80,7 +80,7 @@ class Search:
 
     def take_part(self, study: Study) -> None:
         """Carry out trials until there are enough, time is up, or a callback stops the study."""
-        with _cores_shared(self.n_workers), _log_level(self.quiet):
+        with _cores_shared(self.n_workers), log_level(self.quiet):
             if not self._has_work(study):
                 return
             remaining = self.until - time.time()
@@ -158,7 +158,8 @@ def _cores_shared(n_workers: int) -> Iterator[None]:
 
 
 @contextmanager
-def _log_level(quiet: bool) -> Iterator[None]:
+def log_level(quiet: bool) -> Iterator[None]:
+    """Keep Optuna's log to errors for a while, if it is to be quiet."""
     before = optuna.logging.get_verbosity()
     if quiet:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
