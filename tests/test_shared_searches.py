@@ -16,6 +16,7 @@ import optuna
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 from joblib.externals.loky import get_reusable_executor
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
@@ -45,19 +46,10 @@ def journal(tmp_path):
     return tmp_path / "study.journal"
 
 
-def one_thread():
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    return before
-
-
 @pytest.fixture(autouse=True)
 def _one_thread_as_workers_have():
-    import torch
-
-    before = one_thread()
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
 
@@ -87,7 +79,7 @@ def test_search_refuses_a_study_of_another_search(journal):
     with pytest.raises(ValueError, match="was made with other splits, so its scores can't"):
         search(storage=journal, study_name="s", cv=3).fit(X, LABELS)
     other = search(storage=journal, study_name="s").set_params(estimator__max_epochs=5)
-    with pytest.raises(ValueError, match="another estimator: max_epochs was 4, now 5. Set it back"):
+    with pytest.raises(ValueError, match="another estimator: max_epochs was 4, now 5"):
         other.fit(X, LABELS)
     assert len(search(storage=journal, study_name="t", cv=3).fit(X, LABELS).study_.trials) == 4
 
@@ -142,16 +134,13 @@ sys.path.insert(0, {folder!r})
 from test_shared_searches import LABELS, X, search
 def slowly(study, trial):
     time.sleep(0.3)
-search(n_trials=12, storage={journal!r}, study_name="s", callbacks=[slowly]).fit(X, LABELS)
-print("done")
+search(n_trials=8, storage={journal!r}, study_name="s", callbacks=[slowly]).fit(X, LABELS)
 """
 
 
 def start_worker(journal):
     code = WORKER.format(folder=str(Path(__file__).parent), journal=str(journal))
-    return subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", code])
 
 
 def running(journal):
@@ -177,10 +166,9 @@ def test_search_ends_whole_though_a_process_is_killed_in_a_trial(journal):
     lost = running(journal)
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
-    out, err = other.communicate(timeout=120)
-    assert out.strip() == "done", err
-    found = search(n_trials=12, storage=journal, study_name="s").fit(X, LABELS)
-    assert len(found.cv_results_["params"]) == 12
+    assert other.wait(timeout=120) == 0
+    found = search(n_trials=8, storage=journal, study_name="s").fit(X, LABELS)
+    assert len(found.cv_results_["params"]) == 8
     failed = [t for t in found.study_.trials if t.state == TrialState.FAIL]
     assert len(failed) <= 1
     assert all(trial.number in lost for trial in failed)
@@ -251,18 +239,13 @@ def test_shared_data_is_what_was_shared(form):
         assert all(np.array_equal(a, b) for a, b in zip(shared, data, strict=True))
 
 
-def held_by_worker(shared):
-    """Return whether the arrays are views of a file that is mapped into memory."""
+def is_held_as_a_view(shared):
     first = shared.data[0]
-    base = first
-    while isinstance(base, np.ndarray) and base.base is not None:
-        base = base.base
-    return isinstance(shared._flat, np.memmap), first.flags.writeable, type(base).__name__
+    return isinstance(shared._flat, np.memmap) and np.shares_memory(first, shared._flat)
 
 
 def test_shared_data_is_mapped_into_the_memory_of_workers():
     large = SharedData([RANDOM.normal(size=(1000, 10)) for _ in range(40)])  # 3 MB
-    with joblib.parallel_config("loky"):
-        held = joblib.Parallel(n_jobs=2)(joblib.delayed(held_by_worker)(large) for _ in range(2))
-    assert held == [(True, False, "PickleBuffer")] * 2 or all(each[0] for each in held)
-    assert not any(each[1] for each in held)
+    held = joblib.Parallel(n_jobs=2)(joblib.delayed(is_held_as_a_view)(large) for _ in range(2))
+    assert held == [True, True]
+    assert not large.data[0].flags.writeable
