@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import sklearn
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.pruners import BasePruner, ThresholdPruner
+from optuna.pruners import BasePruner, NopPruner, ThresholdPruner
 from optuna.samplers import GridSampler
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier, is_regressor
 from sklearn.datasets import make_classification
@@ -23,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor
 from sklearn_rnn.model_selection import OptunaSearchCV
+from sklearn_rnn.model_selection._folds import is_looked_at
 
 RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(n, 2)) for n in RANDOM.integers(3, 9, 40)]
@@ -37,7 +38,8 @@ def small(kind=RNNClassifier, **options):
 
 def search(estimator=None, space=LR, **options):
     estimator = small() if estimator is None else estimator
-    return OptunaSearchCV(estimator, space, **{"n_trials": 3, "cv": 2, "random_state": 0} | options)
+    defaults = {"n_trials": 3, "cv": 2, "random_state": 0, "pruner": NopPruner()}
+    return OptunaSearchCV(estimator, space, **defaults | options)
 
 
 CHECKED = {"n_trials": 2, "error_score": "raise"}
@@ -69,7 +71,6 @@ def test_search_scores_as_grid_search_does():
         sampler=GridSampler(values, seed=0),
         n_trials=4,
         cv=3,
-        epochs="last",
         return_train_score=True,
     ).fit(X, LABELS)
     expected, found = (
@@ -115,7 +116,7 @@ def test_search_without_refit_has_no_predict():
 
 def test_search_goes_by_the_score_that_refit_names():
     scoring = {"accuracy": "accuracy", "recall": make_scorer(recall_score, pos_label="up")}
-    found = search(scoring=scoring, refit="recall", n_trials=4, epochs="last").fit(X, LABELS)
+    found = search(scoring=scoring, refit="recall", n_trials=4).fit(X, LABELS)
     results = found.cv_results_
     assert found.best_index_ == results["mean_test_recall"].argmax()
     values = [trial.value for trial in found.study_.trials]
@@ -133,9 +134,7 @@ def test_search_takes_a_scorer_of_several_scores_and_a_refit_of_ones_own():
         accuracy = estimator.score(X, y)
         return {"accuracy": accuracy, "error": -accuracy}
 
-    found = search(
-        scoring=scores, refit=lambda results: 1, objectives=["error"], epochs="last"
-    ).fit(X, LABELS)
+    found = search(scoring=scores, refit=lambda results: 1, objectives=["error"]).fit(X, LABELS)
     assert found.best_index_ == 1
     results = found.cv_results_
     assert [trial.value for trial in found.study_.trials] == results["mean_test_error"].tolist()
@@ -147,6 +146,7 @@ def test_search_finds_the_front_of_several_objectives():
         space=LR | {"hidden_size": IntDistribution(2, 30)},
         objectives=["score", "model_size"],
         n_trials=8,
+        pruner=None,
     ).fit(X, LABELS)
     scores = found.cv_results_["mean_test_score"]
     sizes = found.cv_results_["mean_model_size"]
@@ -269,7 +269,7 @@ class Stop(BasePruner):
 
 def test_search_reports_the_mean_score_of_all_folds_at_each_epoch():
     cv = KFold(3, shuffle=True, random_state=1)
-    found = search(pruner=Stop(after=2), cv=cv, epochs="last").fit(X, LABELS)
+    found = search(pruner=Stop(after=2), cv=cv).fit(X, LABELS)
     lr = found.study_.trials[0].params["lr"]
     expected = np.zeros(4)
     for train, test in cv.split(X):
@@ -302,13 +302,33 @@ def test_search_prunes_other_estimators_after_a_fold():
     assert list(reported.values()) == pytest.approx(np.cumsum(scores) / [1, 2, 3, 4])
 
 
+def test_search_prunes_by_successive_halving_where_fits_can_pause():
+    found = search(small(max_epochs=20), n_trials=9, pruner=None).fit(X, LABELS)
+    epochs = found.cv_results_["n_epochs"]
+    assert set(epochs) <= {2, 6, 18, 20}
+    assert epochs[0] == 20  # nothing to compare it with
+    assert min(epochs) == 2
+    table = RANDOM.normal(size=(40, 3))
+    space = {"alpha": FloatDistribution(0.1, 1.0)}
+    assert set(search(Ridge(), space, pruner=None).fit(table, NUMBERS).cv_results_["state"]) == {
+        "complete"
+    }
+
+
+def test_search_looks_at_long_trainings_now_and_then():
+    looked_at = [epoch for epoch in range(1, 121) if is_looked_at(epoch, 120)]
+    assert looked_at == [*range(1, 11), *range(12, 121, 3)]
+    assert all(is_looked_at(epoch, 50) for epoch in range(1, 51))
+
+
 def test_search_that_completes_no_trial_says_so():
     with pytest.raises(ValueError, match="No trial was completed: 3 were pruned"):
         search(pruner=ThresholdPruner(lower=2.0)).fit(X, LABELS)
 
 
 def test_search_refits_for_the_epochs_that_were_best():
-    found = search(n_trials=1, cv=KFold(4), pruner=Stop(after=9)).fit(X, LABELS)
+    found = search(n_trials=1, cv=KFold(4), pruner=Stop(after=9), epochs="best")
+    found.fit(X, LABELS)
     curve = found.study_.trials[0].intermediate_values
     best = max(epoch for epoch, score in curve.items() if score == max(curve.values()))
     assert found.cv_results_["n_epochs"].tolist() == [best]

@@ -19,6 +19,7 @@ import pytest
 import torch
 from joblib.externals.loky import get_reusable_executor
 from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.pruners import NopPruner
 from optuna.trial import TrialState
 
 from sklearn_rnn import RNNClassifier
@@ -32,7 +33,13 @@ SPACE = {"lr": FloatDistribution(1e-3, 1e-1, log=True), "hidden_size": IntDistri
 
 
 def search(**options):
-    defaults = {"n_trials": 4, "cv": 2, "random_state": 0, "stale_after": 1.0}
+    defaults = {
+        "n_trials": 4,
+        "cv": 2,
+        "random_state": 0,
+        "stale_after": 1.0,
+        "pruner": NopPruner(),
+    }
     return OptunaSearchCV(RNNClassifier(max_epochs=4, random_state=0), SPACE, **defaults | options)
 
 

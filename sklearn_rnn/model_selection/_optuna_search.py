@@ -20,7 +20,7 @@ import optuna
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from optuna import Study
-from optuna.pruners import BasePruner, NopPruner
+from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import _fit_context, clone, is_classifier
@@ -37,7 +37,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
 from sklearn_rnn.model_selection._folds import FoldResult, Judging, Rows, chooses_epoch
-from sklearn_rnn.model_selection._pausing import fit_until
+from sklearn_rnn.model_selection._pausing import can_pause, fit_until, last_step
 from sklearn_rnn.model_selection._shared_data import SharedData, Unshared
 from sklearn_rnn.model_selection._space import suggest_space
 from sklearn_rnn.model_selection._study import (
@@ -104,8 +104,12 @@ class OptunaSearchCV(BaseSearchCV):
         What to try next. None is TPE [2]_, whose random numbers come from ``random_state`` and the
         number of the trial: a search that is taken up again suggests what it would have.
     pruner : optuna.pruners.BasePruner, default=None
-        When to end a trial. None is {PRUNER}; ``optuna.pruners.NopPruner()`` ends none. It is asked
-        after each epoch where fits can pause; of other estimators after each fold.
+        When to end a trial. None is asynchronous successive halving [3]_ for estimators whose fit
+        can pause: of the trials that have come to a tenth of ``max_epochs`` the best third goes on,
+        again so at three tenths and at nine. Other estimators are not pruned by default; a pruner
+        that is passed is asked after each of their folds. ``optuna.pruners.NopPruner()`` ends no
+        trial. A fit that can pause is looked at after each epoch; of more than 50, after the
+        first ten and 50 others, evenly spread, since scoring takes time too.
     storage : str, path or optuna.storages.BaseStorage, default=None
         Where trials are kept: the path of a file (an Optuna journal), or the URL of a database
         ("postgresql+psycopg://..."). All that run the same search with one storage and
@@ -113,7 +117,7 @@ class OptunaSearchCV(BaseSearchCV):
         killed goes on when it is run again. None keeps them until ``fit`` returns.
     study_name : str, default=None
         Needed with a ``storage`` that is to be found again.
-    epochs : {"best", "last"}, default="{EPOCHS}"
+    epochs : {"best", "last"}, default="last"
         Which epoch a trial is judged by: that of the highest mean score, the last of equal ones, or
         the last there is. The fit on all rows ends at the same. Estimators with
         ``early_stopping=True`` choose theirs themselves.
@@ -177,6 +181,8 @@ class OptunaSearchCV(BaseSearchCV):
            next-generation hyperparameter optimization framework. KDD.
     .. [2] Bergstra, J., Bardenet, R., Bengio, Y. and Kégl, B. (2011). Algorithms for
            hyper-parameter optimization. NIPS.
+    .. [3] Li, L., Jamieson, K., Rostamizadeh, A., Gonina, E., Ben-tzur, J., Hardt, M., Recht, B.
+           and Talwalkar, A. (2020). A system for massively parallel hyperparameter tuning. MLSys.
 
     Examples
     --------
@@ -235,7 +241,7 @@ class OptunaSearchCV(BaseSearchCV):
         pruner: BasePruner | None = None,
         storage: Any = None,
         study_name: str | None = None,
-        epochs: str = "best",
+        epochs: str = "last",
         error_score: Any = np.nan,
         return_train_score: bool = False,
         random_state: Any = None,
@@ -397,7 +403,12 @@ class OptunaSearchCV(BaseSearchCV):
     def _pruner(self, objectives: Sequence[str]) -> BasePruner:
         if len(objectives) > 1:
             return NopPruner()
-        return NopPruner() if self.pruner is None else self.pruner
+        if self.pruner is not None:
+            return self.pruner
+        if not can_pause(self.estimator):
+            return NopPruner()
+        first = max(1, last_step(self.estimator).max_epochs // 10)
+        return SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
 
     def _search(
         self,
