@@ -305,9 +305,9 @@ def test_search_prunes_other_estimators_after_a_fold():
 def test_search_prunes_by_successive_halving_where_fits_can_pause():
     found = search(small(max_epochs=20), n_trials=9, pruner=None).fit(X, LABELS)
     epochs = found.cv_results_["n_epochs"]
-    assert set(epochs) <= {2, 6, 18, 20}
+    assert set(epochs) <= {5, 15, 20}
     assert epochs[0] == 20  # nothing to compare it with
-    assert min(epochs) == 2
+    assert min(epochs) == 5
     table = RANDOM.normal(size=(40, 3))
     space = {"alpha": FloatDistribution(0.1, 1.0)}
     assert set(search(Ridge(), space, pruner=None).fit(table, NUMBERS).cv_results_["state"]) == {

@@ -21,9 +21,10 @@ from joblib.externals.loky import get_reusable_executor
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.pruners import NopPruner
 from optuna.trial import TrialState
+from sklearn.model_selection import GridSearchCV
 
 from sklearn_rnn import RNNClassifier
-from sklearn_rnn.model_selection import OptunaSearchCV
+from sklearn_rnn.model_selection import OptunaSearchCV, SharedSequences
 from sklearn_rnn.model_selection._shared_data import SharedData
 
 RANDOM = np.random.default_rng(0)
@@ -256,3 +257,48 @@ def test_shared_data_is_mapped_into_the_memory_of_workers():
     held = joblib.Parallel(n_jobs=2)(joblib.delayed(is_held_as_a_view)(large) for _ in range(2))
     assert held == [True, True]
     assert not large.data[0].flags.writeable
+
+
+def is_mapped(X):
+    return isinstance(X._shared._flat, np.memmap) and np.shares_memory(X[0], X._shared._flat)
+
+
+def test_shared_sequences_are_a_list_that_workers_map():
+    sequences = [RANDOM.normal(size=(1000, 10)) for _ in range(40)]
+    shared = SharedSequences(sequences)
+    assert len(shared) == 40
+    assert all(np.array_equal(a, b) for a, b in zip(shared, sequences, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(shared[3:5], sequences[3:5], strict=True))
+    assert joblib.Parallel(n_jobs=2)(joblib.delayed(is_mapped)(shared) for _ in range(2)) == [
+        True,
+        True,
+    ]
+    again = pickle.loads(pickle.dumps(shared))
+    assert all(np.array_equal(a, b) for a, b in zip(again, sequences, strict=True))
+
+
+class Threads(RNNClassifier):
+    """Keep how many threads torch had in its fit."""
+
+    def _training(self, *args, **kwargs):
+        self.threads_ = torch.get_num_threads()
+        return super()._training(*args, **kwargs)
+
+
+def threads_of(estimator, X, y):
+    return float(estimator.threads_)
+
+
+def test_workers_share_the_cores():
+    """As many threads as there are cores for each, by whatever search."""
+    share = max(1, os.cpu_count() // 2)
+    shared, small = SharedSequences(X), Threads(max_epochs=1, random_state=0)
+    grid = GridSearchCV(small, {"lr": [0.1, 0.2]}, scoring=threads_of, cv=2, n_jobs=2)
+    assert set(grid.fit(shared, LABELS).cv_results_["mean_test_score"]) == {share}
+    torch.set_num_threads(os.cpu_count())
+    for backend in ("loky", "threading"):
+        with joblib.parallel_config(backend):
+            ours = search(n_jobs=2, n_trials=2, scoring=threads_of, refit=False)
+            ours.set_params(estimator=small, search_space={"lr": SPACE["lr"]}).fit(X, LABELS)
+        assert set(ours.cv_results_["mean_test_score"]) == {share}
+    assert torch.get_num_threads() == os.cpu_count()

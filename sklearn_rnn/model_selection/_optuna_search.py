@@ -55,6 +55,7 @@ from sklearn_rnn.model_selection._study import (
 )
 from sklearn_rnn.model_selection._trials import MEASURED, Search, log_level
 
+_FEWEST_EPOCHS = 5  # that a trial is given
 _MOST_LOSSES = 3  # of workers, with no trial carried out between
 
 
@@ -105,8 +106,8 @@ class OptunaSearchCV(BaseSearchCV):
         number of the trial: a search that is taken up again suggests what it would have.
     pruner : optuna.pruners.BasePruner, default=None
         When to end a trial. None is asynchronous successive halving [3]_ for estimators whose fit
-        can pause: of the trials that have come to a tenth of ``max_epochs`` the best third goes on,
-        again so at three tenths and at nine. Other estimators are not pruned by default; a pruner
+        can pause: of the trials that have come to a tenth of ``max_epochs``, but five epochs at
+        least, the best third goes on, again so at three times as many and at nine. Other estimators are not pruned by default; a pruner
         that is passed is asked after each of their folds. ``optuna.pruners.NopPruner()`` ends no
         trial. A fit that can pause is looked at after each epoch; of more than 50, after the
         first ten and 50 others, evenly spread, since scoring takes time too.
@@ -407,7 +408,7 @@ class OptunaSearchCV(BaseSearchCV):
             return self.pruner
         if not can_pause(self.estimator):
             return NopPruner()
-        first = max(1, last_step(self.estimator).max_epochs // 10)
+        first = max(_FEWEST_EPOCHS, last_step(self.estimator).max_epochs // 10)
         return SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
 
     def _search(
