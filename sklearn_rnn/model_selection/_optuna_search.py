@@ -107,10 +107,11 @@ class OptunaSearchCV(BaseSearchCV):
     pruner : optuna.pruners.BasePruner, default=None
         When to end a trial. None is asynchronous successive halving [3]_ for estimators whose fit
         can pause: of the trials that have come to a tenth of ``max_epochs``, but five epochs at
-        least, the best third goes on, again so at three times as many and at nine. Other estimators are not pruned by default; a pruner
-        that is passed is asked after each of their folds. ``optuna.pruners.NopPruner()`` ends no
-        trial. A fit that can pause is looked at after each epoch; of more than 50, after the
-        first ten and 50 others, evenly spread, since scoring takes time too.
+        least, the best third goes on, again so at three times as many and at nine. Other estimators
+        are not pruned by default; a pruner that is passed is asked after each of their folds.
+        ``optuna.pruners.NopPruner()`` ends no trial. A fit that can pause is looked at after each
+        epoch; of more than 50, after the first ten and 50 others, evenly spread, since scoring
+        takes time too.
     storage : str, path or optuna.storages.BaseStorage, default=None
         Where trials are kept: the path of a file (an Optuna journal), or the URL of a database
         ("postgresql+psycopg://..."). All that run the same search with one storage and
