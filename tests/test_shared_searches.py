@@ -26,6 +26,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.model_selection import OptunaSearchCV, SharedSequences
 from sklearn_rnn.model_selection._shared_data import SharedData
+from sklearn_rnn.model_selection._study import open_storage
 
 RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(n, 2)) for n in RANDOM.integers(3, 9, 40)]
@@ -302,3 +303,13 @@ def test_workers_share_the_cores():
             ours.set_params(estimator=small, search_space={"lr": SPACE["lr"]}).fit(X, LABELS)
         assert set(ours.cv_results_["mean_test_score"]) == {share}
     assert torch.get_num_threads() == os.cpu_count()
+
+
+def test_search_does_not_wait_for_others_when_time_is_up(journal):
+    study = optuna.create_study(storage=open_storage(journal), study_name="s", direction="maximize")
+    study.ask()  # and never done
+    started = time.monotonic()
+    found = search(n_trials=3, timeout=4.0, stale_after=60, storage=journal, study_name="s")
+    found.fit(X, LABELS)
+    assert len(found.cv_results_["params"]) == 2
+    assert 4.0 <= time.monotonic() - started < 20

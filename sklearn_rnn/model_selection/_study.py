@@ -205,9 +205,9 @@ def wait_for_work(study: Study, n_trials: int | None, stale_after: float, until:
     stale_after : float
         Seconds.
     until : float
-        When to wait no longer, as ``time.monotonic`` has it.
+        When to wait no longer, as ``time.time`` has it.
     """
-    while time.monotonic() < until:
+    while time.time() < until:
         give_up_stale(study, stale_after)
         if n_trials is None:
             return True
