@@ -2,8 +2,6 @@
 
 import os
 
-import dask.dataframe as dd
-import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -12,11 +10,12 @@ import pytest
 import torch
 from dask.distributed import Client, LocalCluster
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV
 
 from sklearn_rnn import RNNClassifier
 from tests.conftest import make_sequences
+from tests.guide import code_block
 
+SCHEDULER = "tcp://scheduler:8786"  # in the guide
 QUICK = {"max_epochs": 2, "random_state": 0, "device": "cpu"}
 
 
@@ -51,54 +50,48 @@ def table():
     )
 
 
-@pytest.fixture
-def parquet(table, tmp_path):
-    """A folder with the table in four files."""
-    for start in range(0, 80, 20):
-        pq.write_table(table.slice(start, 20), tmp_path / f"part{start:02}.parquet")
-    return str(tmp_path)
-
-
 def loss_and_process(model, X, y):
     return {"loss": log_loss(y, model.predict_proba(X)), "process": os.getpid()}
 
 
 def test_search_on_a_cluster_scores_as_in_one_process(client, one_thread, table):
-    X, y = table.drop("label").to_pandas(), table["label"].to_numpy()
-    search = GridSearchCV(
-        RNNClassifier(**QUICK),
-        {"hidden_size": [4, 8], "cell": ["gru", "lstm"]},
-        scoring=loss_and_process,
-        refit=False,
-        cv=2,
-    )
-    alone = search.fit(X, y).cv_results_
-    with joblib.parallel_config("dask"):
-        on_cluster = search.fit(X, y).cv_results_
-    workers = {worker["pid"] for worker in client.run(lambda: {"pid": os.getpid()}).values()}
-    for fold in ("split0", "split1"):
+    names = {
+        "X": table.drop("label").to_pandas(),
+        "y": table["label"].to_numpy(),
+        "loss_and_process": loss_and_process,
+    }
+    changes = {
+        SCHEDULER: client.scheduler.address,
+        "max_epochs=20": "max_epochs=2, device='cpu'",
+        "cv=3": "cv=3, scoring=loss_and_process, refit=False",
+    }
+    exec(code_block("many_machines.rst", "dask-search", changes), names)
+    search, on_cluster = names["search"], names["search"].cv_results_
+    alone = search.fit(names["X"], names["y"]).cv_results_
+    workers = set(client.run(os.getpid).values())
+    for fold in ("split0", "split1", "split2"):
         assert set(on_cluster[f"{fold}_test_process"]) <= workers
         losses = alone[f"{fold}_test_loss"]
         assert len(set(losses)) == 4
         np.testing.assert_array_equal(on_cluster[f"{fold}_test_loss"], losses)
 
 
-def test_partitions_of_a_parquet_folder_are_predicted_as_the_whole(client, table, parquet):
-    model = RNNClassifier(**QUICK).fit(table.drop("label"), table["label"].to_numpy())
-
-    def probabilities(part, model):
-        return pd.DataFrame(model.predict_proba(part), index=part.index, columns=model.classes_)
-
-    frame = dd.read_parquet(parquet, columns=["pulse", "activity", "age"])
-    on_workers = client.scatter(model, broadcast=True)
-    labels = frame.map_partitions(
-        lambda part, model: pd.Series(model.predict(part), index=part.index),
-        on_workers,
-        meta=pd.Series(dtype="str"),
-    ).compute()
-    meta = pd.DataFrame({name: pd.Series(dtype="float64") for name in model.classes_})
-    proba = frame.map_partitions(probabilities, on_workers, meta=meta).compute()
-    assert frame.npartitions == 4
-    np.testing.assert_array_equal(labels, model.predict(table.drop("label")))
-    assert list(proba.columns) == ["falls", "rises"]
-    np.testing.assert_allclose(proba, model.predict_proba(table.drop("label")), atol=1e-6)
+def test_partitions_of_a_parquet_folder_are_answered_as_the_whole(client, table, tmp_path):
+    for start in range(0, 80, 20):
+        (tmp_path / "patients").mkdir(exist_ok=True)
+        pq.write_table(table.slice(start, 20), tmp_path / "patients" / f"{start:02}.parquet")
+    X = table.drop("label")
+    model = RNNClassifier(**QUICK).fit(X, table["label"].to_numpy())
+    names = {"X": X.to_pandas(), "model": model}
+    changes = {
+        SCHEDULER: client.scheduler.address,
+        "patients/": str(tmp_path / "patients"),
+        "answers/": str(tmp_path / "answers"),
+    }
+    exec(code_block("many_machines.rst", "dask-predict", changes), names)
+    assert names["patients"].npartitions == 4
+    answers = pd.read_parquet(tmp_path / "answers")
+    assert list(answers.columns) == ["falls", "rises", "label"]
+    np.testing.assert_array_equal(answers["label"], model.predict(X))
+    probabilities = answers[["falls", "rises"]]
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-6)

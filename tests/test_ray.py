@@ -5,19 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.guide import code_block
+
 # In a process of its own, since Ray's backend changes joblib for good where it is used.
-SEARCH_ALONE_AND_WITH_RAY = """
+BEFORE = """
 import os
 
-import joblib
 import numpy as np
-import ray
 import torch
-from ray.util.joblib import register_ray
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV
 
-from sklearn_rnn import RNNClassifier
 from tests.conftest import make_sequences
 
 
@@ -26,32 +23,32 @@ def loss_and_process(model, X, y):
 
 
 X, y = make_sequences(40)
-search = GridSearchCV(
-    RNNClassifier(max_epochs=2, random_state=0, device="cpu"),
-    {"hidden_size": [4, 8], "cell": ["gru", "lstm"]},
-    scoring=loss_and_process,
-    refit=False,
-    cv=2,
-)
-torch.set_num_threads(1)  # as on the workers, so that results are the same to the last bit
-alone = search.fit(X, y).cv_results_
-ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20)
-register_ray()
-with joblib.parallel_config("ray", n_jobs=2):
-    on_cluster = search.fit(X, y).cv_results_
+"""
+AFTER = """
 ray.shutdown()
-for fold in ("split0", "split1"):
+on_cluster = search.cv_results_
+torch.set_num_threads(1)  # as on the workers, so that results are the same to the last bit
+alone = search.set_params(n_jobs=None).fit(X, y).cv_results_
+for fold in ("split0", "split1", "split2"):
     assert os.getpid() not in on_cluster[f"{fold}_test_process"]
     losses = alone[f"{fold}_test_loss"]
     assert len(set(losses)) == 4
     np.testing.assert_array_equal(on_cluster[f"{fold}_test_loss"], losses)
 """
+CHANGES = {
+    'ray.init("auto")': (
+        "ray.init(num_cpus=2, include_dashboard=False, object_store_memory=8 * 10**7)"
+    ),
+    "max_epochs=20": "max_epochs=2, device='cpu'",
+    "cv=3": "cv=3, scoring=loss_and_process, refit=False",
+}
 
 
 def test_search_on_a_cluster_scores_as_in_one_process():
+    code = BEFORE + code_block("many_machines.rst", "ray-search", CHANGES) + AFTER
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}  # no files at home
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SEARCH_ALONE_AND_WITH_RAY],
+        [sys.executable, "-W", "error", "-c", code],
         cwd=Path(__file__).parents[1],
         env=os.environ | settings,
         capture_output=True,
