@@ -64,6 +64,7 @@ html_sidebars = {
         "metrics",
         "inspection",
         "preprocessing",
+        "many_machines",
         "defaults",
         "performance",
         "contributing",
