@@ -65,6 +65,7 @@ html_sidebars = {
         "metrics",
         "inspection",
         "preprocessing",
+        "many_machines",
         "defaults",
         "performance",
         "contributing",

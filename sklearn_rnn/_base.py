@@ -46,6 +46,7 @@ from sklearn_rnn.training.callbacks import (
 )
 from sklearn_rnn.training.checkpoint import Checkpoint
 from sklearn_rnn.training.net import make_net, run_through, train
+from sklearn_rnn.training.parallel import common_to_team
 from sklearn_rnn.training.prediction import predict_in_batches
 from sklearn_rnn.training.record import COLUMNS, shown
 from sklearn_rnn.training.samples import Samples
@@ -244,7 +245,7 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         judged = None
         if X_val is not None or y_val is not None:
             judged = self._read_validation(X_val, y_val, samples)
-        seeds = spawn_seeds(self.random_state, 3)
+        seeds = common_to_team(spawn_seeds(self.random_state, 3))
         checkpoint = None
         if self.checkpoint_dir is not None and not one_epoch:
             checkpoint = self._checkpoint(samples, judged, seeds, continued)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -17,6 +19,23 @@ def spawn_seeds(random_state: int | np.random.RandomState | None, n_seeds: int) 
     return [int(s) for s in np.random.SeedSequence(random_state).generate_state(n_seeds)]
 
 
+class FitGenerator(torch.Generator):
+    """A torch generator whose pickles are equal while its state is.
+
+    torch pickles a state under the address it happens to lie at. A fitted estimator would then
+    pickle differently each time, and Dask, which knows objects by their pickle, would refuse it.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (str(self.device), self.get_state().numpy().tobytes())
+
+
+def _restore(device: str, state: bytes) -> FitGenerator:
+    restored = FitGenerator(device)
+    restored.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+    return restored
+
+
 def generator(seed: int) -> torch.Generator:
     """Return a torch generator on CPU: draws are the same on every device."""
-    return torch.Generator().manual_seed(seed)
+    return FitGenerator().manual_seed(seed)

@@ -24,3 +24,12 @@ def make_sequences(n_samples=24, n_channels=3, low=2, high=9, seed=0):
 def sequences():
     """24 sequences of 2 to 9 steps and 3 channels, and labels 0 and 1."""
     return make_sequences()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url():
+    """The URL of a database in a PostgreSQL server that runs as long as the tests."""
+    from tests.postgresql import running_postgresql
+
+    with running_postgresql() as url:
+        yield url

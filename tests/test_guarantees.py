@@ -206,6 +206,13 @@ def test_pickle_and_deepcopy_give_the_same_predictions_and_go_on_alike(sequences
         np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
 
 
+def test_pickles_of_one_model_are_equal(sequences):
+    model = stochastic_model().fit(*sequences)
+    first = pickle.dumps(model)
+    model.predict(sequences[0])
+    assert pickle.dumps(model) == first
+
+
 def test_pickle_holds_weights_and_optimizer_once_and_little_else(sequences):
     X, y = sequences
     model = RNNClassifier(**QUICK | {"hidden_size": 64}).fit(X, y)

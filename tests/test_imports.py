@@ -30,6 +30,7 @@ ALLOWED = {
     "_shared_parameters": {"augmentation", "nn", "training", "_device", "_params"},
     "_identity": set(),
     "callbacks": {"training"},
+    "distributed": {"training"},
     "_reader": {"data"},
     "_device": set(),
     "_params": set(),

@@ -19,6 +19,7 @@ from sklearn_rnn.data.batching import (
     shuffled_batches,
 )
 from sklearn_rnn.data.canonical import TrainingRows
+from sklearn_rnn.training.parallel import current_team
 
 Augment = Callable[[Batch, Generator], Batch]
 SkorchBatch = tuple[dict[str, Tensor], tuple[Any, Tensor]]
@@ -40,14 +41,23 @@ class Parts:
     source : BatchSource
     parts : list of ndarray of int
         The samples of each.
+    size : int
+        The samples of the whole batch; there are more than in the parts if other processes have a
+        share of it.
     """
 
-    def __init__(self, source: BatchSource, parts: list[np.ndarray]) -> None:
+    def __init__(self, source: BatchSource, parts: list[np.ndarray], size: int) -> None:
         self.source = source
         self.parts = parts
+        self.size = size
 
     def __len__(self) -> int:
-        return sum(map(len, self.parts))
+        return self.size
+
+    @property
+    def share(self) -> float:
+        """How much of the whole batch the parts are."""
+        return sum(map(len, self.parts)) / self.size
 
     def __iter__(self) -> Iterator[SkorchBatch]:
         return (self.source.gather(part, augment=self.source.augment) for part in self.parts)
@@ -112,15 +122,18 @@ class BatchSource:
         if self.generator is None:
             yield from self.in_order()
             return
-        lengths = self._lengths
+        lengths, team = self._lengths, current_team()
         self._n_steps = self._n_padded_steps = 0
         for rows in shuffled_batches(self.rows, lengths, self.batch_size, self.generator):
-            parts = list(cut_to_steps(rows, lengths, self.max_steps))
+            own = rows if team is None else team.share(rows)
+            parts = list(cut_to_steps(own, lengths, self.max_steps))
             for part in parts:
                 self._n_steps += int(lengths[part].sum())
                 self._n_padded_steps += len(part) * int(lengths[part].max())
-            whole = len(parts) == 1
-            yield self.gather(rows, augment=self.augment) if whole else Parts(self, parts)
+            if len(parts) == 1 and team is None:
+                yield self.gather(rows, augment=self.augment)
+            else:
+                yield Parts(self, parts, len(rows))
 
     @property
     def padding_share(self) -> float:

@@ -23,6 +23,7 @@ from safetensors.torch import save
 from skorch.callbacks import Callback
 from torch import Tensor
 
+from sklearn_rnn.training.parallel import current_team
 from sklearn_rnn.training.state import (
     put_tensors_in,
     restore_training,
@@ -115,6 +116,9 @@ class Checkpoint(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Store the training when it is time to."""
+        team = current_team()
+        if team is not None and team.rank > 0:  # the first process does it for all
+            return
         n_done = len(net.history) - self._n_before
         if n_done % self.every == 0 or n_done == self.n_epochs or net.stop_requested:
             self.store(net)

@@ -19,6 +19,8 @@ from sklearn_rnn.training.callbacks import Closing
 from sklearn_rnn.training.checkpoint import Checkpoint
 from sklearn_rnn.training.losses import LOSSES, loss_of_prefixes
 from sklearn_rnn.training.memory import freed_memory_kept
+from sklearn_rnn.training.parallel import current_team
+from sklearn_rnn.training.state import generators
 
 
 class StopTraining(Exception):
@@ -70,15 +72,26 @@ class RecurrentNet(NeuralNet):
         """
         if not isinstance(batch, Parts):
             return super().train_step_single(batch, **fit_params)
+        team = current_team()
+        if team is None:
+            return self._train_parts(batch, **fit_params)
+        drawn_from = list(generators(self))
+        if batch.source.augment is None:
+            drawn_from.remove(self.batch_order)
+        with team.apart(drawn_from):
+            step = self._train_parts(batch, **fit_params)
+        return {**step, "loss": team.add_up(self.module_, step["loss"], batch.share)}
+
+    def _train_parts(self, batch: Parts, **fit_params: Any) -> dict[str, Any]:
         self._set_training(True)
-        outputs, total = [], torch.zeros((), device=self.device)
+        outputs, total = [torch.empty(0, device=self.device)], torch.zeros((), device=self.device)
         for x, y in batch:
             y_pred = self.infer(x, **fit_params)
             loss = self.get_loss(y_pred, y, X=x, training=True) * (len(y_pred) / len(batch))
             loss.backward()
-            outputs.append(y_pred.detach())
+            outputs.append(y_pred.detach().flatten(0, -2))
             total = total + loss.detach()
-        return {"loss": total, "y_pred": torch.cat([part.flatten(0, -2) for part in outputs])}
+        return {"loss": total, "y_pred": torch.cat(outputs)}
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
         """Return the module's outputs, or those after every step; x is on the device already."""
@@ -107,6 +120,9 @@ class RecurrentNet(NeuralNet):
                 if not _was_raised_by_callback(interrupt.__traceback__):
                     raise
                 self.stop_requested = True
+        team = current_team()
+        if team is not None and method_name == "on_epoch_end":
+            self.stop_requested = team.anyone(self.stop_requested)
         if self.stop_requested and method_name == "on_epoch_end":
             raise StopTraining
 
@@ -170,6 +186,12 @@ def train(
         a training that is closed here goes into its checkpoint, if it has one.
     """
     last = [] if checkpoint is None else [checkpoint]  # stores what the others have made of it
+    team = current_team()
+    if team is not None:
+        team.check_alike(net.module_, len(training), n_epochs, lr)
+        if team.rank > 0:
+            own_callbacks = _not_showing(own_callbacks)
+            user_callbacks = _not_showing(user_callbacks)
     net.callbacks = [*own_callbacks, *user_callbacks, *last]
     net.initialize_callbacks()
     net.stop_requested = False
@@ -218,6 +240,11 @@ def _set_rate(net: RecurrentNet, lr: float, weight_decay: float) -> None:
         group.pop("initial_lr", None)
     if "weight_decay" in net.optimizer_.defaults:
         net.optimizer_.param_groups[-1]["weight_decay"] = weight_decay  # all but the biases
+
+
+def _not_showing(callbacks: list[Callback]) -> list[Callback]:
+    """Return those that don't show or log what another process shows already."""
+    return [callback for callback in callbacks if not isinstance(callback, Closing)]
 
 
 def _tidy(net: RecurrentNet, user_callbacks: list[Callback]) -> None:

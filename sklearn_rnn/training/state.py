@@ -26,7 +26,7 @@ def training_state(net: NeuralNet, callbacks: Mapping[str, Any]) -> dict[str, An
     return {
         "module": dict(net.module_.state_dict()),
         "optimizer": net.optimizer_.state_dict(),
-        "generators": [random.get_state() for random in _generators(net)],
+        "generators": [random.get_state() for random in generators(net)],
         "callbacks": {name: callback.state_dict() for name, callback in callbacks.items()},
         "history": [{k: v for k, v in epoch.items() if k != "batches"} for epoch in net.history],
         "stopped": net.stop_requested,
@@ -45,7 +45,7 @@ def restore_training(net: NeuralNet, callbacks: Mapping[str, Any], state: Mappin
         raise ValueError("other callbacks")
     net.module_.load_state_dict(state["module"])
     net.optimizer_.load_state_dict(state["optimizer"])
-    for random, stored in zip(_generators(net), state["generators"], strict=True):
+    for random, stored in zip(generators(net), state["generators"], strict=True):
         random.set_state(stored)
     for name, callback in callbacks.items():
         callback.load_state_dict(state["callbacks"][name])
@@ -56,7 +56,7 @@ def restore_training(net: NeuralNet, callbacks: Mapping[str, Any], state: Mappin
     return len(net.history) - n_before
 
 
-def _generators(net: NeuralNet) -> Iterator[Generator]:
+def generators(net: NeuralNet) -> Iterator[Generator]:
     """Yield the generator of the batches and those of the network, each once."""
     yield net.batch_order
     own = {id(r): r for m in net.module_.modules() if (r := getattr(m, "generator", None))}
