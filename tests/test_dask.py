@@ -2,6 +2,7 @@
 
 import os
 
+import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from dask.distributed import Client, LocalCluster
+from optuna.pruners import NopPruner
 from sklearn.metrics import log_loss
 
 from sklearn_rnn import RNNClassifier
+from sklearn_rnn.model_selection import OptunaSearchCV
 from tests.conftest import make_sequences
 from tests.guide import code_block
 
@@ -22,7 +25,7 @@ QUICK = {"max_epochs": 2, "random_state": 0, "device": "cpu"}
 @pytest.fixture(scope="module")
 def client():
     """The client of a cluster of two processes with a core each."""
-    workers = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    workers = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with LocalCluster(**workers) as cluster, Client(cluster) as client:
         yield client
 
@@ -52,6 +55,27 @@ def table():
 
 def loss_and_process(model, X, y):
     return {"loss": log_loss(y, model.predict_proba(X)), "process": os.getpid()}
+
+
+def test_search_by_optuna_on_a_cluster_scores_as_in_one_process(client, one_thread, table):
+    X, y = table.drop("label"), table["label"].to_numpy()
+    search = OptunaSearchCV(
+        RNNClassifier(**QUICK),
+        n_trials=4,
+        cv=2,
+        scoring=loss_and_process,
+        objectives=["loss"],
+        refit=False,
+        n_jobs=2,
+        random_state=0,
+        pruner=NopPruner(),
+    )
+    with joblib.parallel_config("dask"):
+        on_cluster = search.fit(X, y).cv_results_
+    alone = search.set_params(n_jobs=None).fit(X, y).cv_results_
+    for fold in ("split0", "split1"):
+        assert os.getpid() not in on_cluster[f"{fold}_test_process"]
+        assert on_cluster[f"{fold}_test_loss"].tolist() == alone[f"{fold}_test_loss"].tolist()
 
 
 def test_search_on_a_cluster_scores_as_in_one_process(client, one_thread, table):

@@ -25,9 +25,32 @@ def loss_and_process(model, X, y):
 X, y = make_sequences(40)
 """
 AFTER = """
+from optuna.pruners import NopPruner
+
+from sklearn_rnn.model_selection import OptunaSearchCV
+
+trials = OptunaSearchCV(
+    model,
+    n_trials=3,
+    cv=2,
+    scoring=loss_and_process,
+    objectives=["loss"],
+    refit=False,
+    n_jobs=2,
+    random_state=0,
+    pruner=NopPruner(),
+)
+with joblib.parallel_config("ray"):
+    trials.fit(X, y)
 ray.shutdown()
-on_cluster = search.cv_results_
 torch.set_num_threads(1)  # as on the workers, so that results are the same to the last bit
+trials_on_cluster = trials.cv_results_
+trials_alone = trials.set_params(n_jobs=None).fit(X, y).cv_results_
+assert os.getpid() not in trials_on_cluster["split0_test_process"]
+np.testing.assert_array_equal(
+    trials_on_cluster["split0_test_loss"], trials_alone["split0_test_loss"]
+)
+on_cluster = search.cv_results_
 alone = search.set_params(n_jobs=None).fit(X, y).cv_results_
 for fold in ("split0", "split1", "split2"):
     assert os.getpid() not in on_cluster[f"{fold}_test_process"]

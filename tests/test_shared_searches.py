@@ -27,7 +27,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.model_selection import OptunaSearchCV, SharedSequences
 from sklearn_rnn.model_selection._shared_data import SharedData
-from sklearn_rnn.model_selection._study import open_storage
+from sklearn_rnn.model_selection._study import opened
+from tests.guide import code_block
 
 RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(n, 2)) for n in RANDOM.integers(3, 9, 40)]
@@ -308,10 +309,31 @@ def test_workers_share_the_cores():
 
 
 def test_search_does_not_wait_for_others_when_time_is_up(journal):
-    study = optuna.create_study(storage=open_storage(journal), study_name="s", direction="maximize")
-    study.ask()  # and never done
+    with opened(journal) as storage:
+        study = optuna.create_study(storage=storage, study_name="s", direction="maximize")
+        study.ask()  # and never done
     started = time.monotonic()
     found = search(n_trials=3, timeout=4.0, stale_after=60, storage=journal, study_name="s")
     found.fit(X, LABELS)
     assert len(found.cv_results_["params"]) == 2
     assert 4.0 <= time.monotonic() - started < 20
+
+
+def test_search_is_shared_through_a_database(postgresql_url):
+    one = search(n_trials=6).fit(X, LABELS)
+    half = search(n_trials=3, storage=postgresql_url, study_name="s").fit(X, LABELS)
+    assert len(half.cv_results_["params"]) == 3
+    whole = search(n_trials=6, storage=postgresql_url, study_name="s", n_jobs=2).fit(X, LABELS)
+    pd.testing.assert_frame_equal(scores(one), scores(whole))
+    assert (one.predict_proba(X) == whole.predict_proba(X)).all()
+
+
+def test_guide_shares_a_search(postgresql_url):
+    changes = {
+        "postgresql+psycopg://optuna@database/optuna": postgresql_url,
+        "RNNClassifier(random_state=0)": "RNNClassifier(max_epochs=2, random_state=0)",
+        "n_trials=100": "n_trials=3",
+    }
+    names = {"X": X, "y": LABELS}
+    exec(code_block("many_machines.rst", "shared-search", changes), names)
+    assert len(names["search"].study_.trials) == 3

@@ -22,6 +22,8 @@ from numpy.typing import ArrayLike
 from optuna import Study
 from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import _fit_context, clone, is_classifier
 from sklearn.metrics._scorer import _MultimetricScorer
@@ -49,7 +51,7 @@ from sklearn_rnn.model_selection._study import (
     check_same_search,
     give_up,
     in_memory,
-    open_storage,
+    opened,
     params_of,
     progress_shown,
 )
@@ -144,7 +146,8 @@ class OptunaSearchCV(BaseSearchCV):
     Attributes
     ----------
     study_ : optuna.Study
-        All trials, with the scores of all epochs that were trained.
+        All trials, with the scores of all epochs that were looked at; a copy in memory, unless the
+        storage is an object.
     cv_results_ : dict of ndarray
         As in scikit-learn, a candidate a trial, in their order. ``trial`` is its number, ``state``
         "complete", "pruned" or "failed", ``n_epochs`` the epoch of its scores. Pruned trials have
@@ -325,7 +328,8 @@ class OptunaSearchCV(BaseSearchCV):
             search = self._search(rows, splits, judging, objectives, n_workers)
             with progress_shown(study, self.n_trials, shown=self.progress_bar):
                 self._run(search, study)
-            self.study_ = in_memory(study) if self.storage is None else study
+            kept = isinstance(self.storage, BaseStorage)
+            self.study_ = study if kept else in_memory(study)
         self._take_results(scorer, refit_metric)
         if self.refit:
             self._refit(rows)
@@ -384,19 +388,22 @@ class OptunaSearchCV(BaseSearchCV):
     def _opened_study(self, objectives: Sequence[str], n_workers: int) -> Iterator[Study]:
         """Give the study, of a file of its own where workers share it and no storage is named."""
         with TemporaryDirectory(prefix="sklearn_rnn_search_") as folder:
-            storage = open_storage(self.storage)
-            if storage is None and n_workers > 1:
-                storage = open_storage(Path(folder) / "journal")
+            place = self.storage
+            if place is None and n_workers > 1:
+                place = Path(folder) / "journal"
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             sampler = SeededByTrial(seed) if self.sampler is None else self.sampler
-            yield optuna.create_study(
-                storage=storage,
-                study_name=self.study_name,
-                sampler=sampler,
-                pruner=self._pruner(objectives),
-                directions=["minimize" if name in MEASURED else "maximize" for name in objectives],
-                load_if_exists=True,
-            )
+            down, up = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE
+            directions = [down if name in MEASURED else up for name in objectives]
+            with opened(place) as storage:
+                yield optuna.create_study(
+                    storage=storage,
+                    study_name=self.study_name,
+                    sampler=sampler,
+                    pruner=self._pruner(objectives),
+                    directions=directions,
+                    load_if_exists=True,
+                )
 
     @property
     def _space(self) -> Space:

@@ -39,8 +39,9 @@ _POLL_SECONDS = 0.2
 Space = Mapping[str, BaseDistribution] | Callable[[BaseTrial], Mapping[str, Any]]
 
 
-def open_storage(storage: Any) -> Any:
-    """Return what Optuna takes: a file's path becomes a journal, a URL a database.
+@contextmanager
+def opened(storage: Any) -> Iterator[BaseStorage | None]:
+    """Give what Optuna takes: a file's path becomes a journal, a URL a database, closed at the end.
 
     Raises
     ------
@@ -48,17 +49,23 @@ def open_storage(storage: Any) -> Any:
         If it is nothing of the kind.
     """
     if storage is None or isinstance(storage, BaseStorage):
-        return storage
-    if isinstance(storage, str) and "://" in storage:
-        return RDBStorage(storage)
-    if isinstance(storage, str | os.PathLike):
+        yield storage
+    elif isinstance(storage, str) and "://" in storage:
+        database = RDBStorage(storage)
+        try:
+            yield database
+        finally:
+            database.remove_session()
+            database.engine.dispose()
+    elif isinstance(storage, str | os.PathLike):
         path = Path(storage).expanduser()
         path.parent.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(path)))
-    raise ValueError(
-        "The 'storage' parameter must be None, the path of a journal file, the URL of a database "
-        f"or an Optuna storage. Got {storage!r} instead."
-    )
+        yield JournalStorage(JournalFileBackend(str(path)))
+    else:
+        raise ValueError(
+            "The 'storage' parameter must be None, the path of a journal file, the URL of a "
+            f"database or an Optuna storage. Got {storage!r} instead."
+        )
 
 
 def params_of(space: Space, trial: BaseTrial) -> dict[str, Any]:
