@@ -54,5 +54,6 @@ def test_search_on_a_cluster_scores_as_in_one_process():
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
