@@ -2,6 +2,7 @@
 
 import os
 
+import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,8 +11,10 @@ import pytest
 import torch
 from dask.distributed import Client, LocalCluster
 from sklearn.metrics import log_loss
+from sklearn.model_selection import cross_val_score
 
 from sklearn_rnn import RNNClassifier
+from sklearn_rnn.model_selection import OptunaSearchCV
 from tests.conftest import make_sequences
 from tests.guide import code_block
 
@@ -95,3 +98,33 @@ def test_partitions_of_a_parquet_folder_are_answered_as_the_whole(client, table,
     np.testing.assert_array_equal(answers["label"], model.predict(X))
     probabilities = answers[["falls", "rises"]]
     np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-6)
+
+
+def note_process(study, trial):
+    study.set_user_attr(f"process of trial {trial.number}", os.getpid())
+
+
+def test_optuna_search_on_a_cluster_keeps_its_trials_in_postgresql(
+    client, one_thread, table, postgresql_url
+):
+    X, y = table.drop("label").to_pandas(), table["label"].to_numpy()
+    search = OptunaSearchCV(
+        RNNClassifier(**QUICK),
+        n_trials=6,
+        scoring="neg_log_loss",
+        cv=2,
+        storage=postgresql_url,
+        study_name="on a cluster",
+        random_state=0,
+        callbacks=[note_process],
+        refit=False,
+    )
+    with joblib.parallel_config("dask"):
+        search.fit(X, y)
+    workers = set(client.run(os.getpid).values())
+    processes = [search.study_.user_attrs[f"process of trial {n}"] for n in range(6)]
+    assert len(search.study_.trials) == 6
+    assert set(processes) <= workers
+    best = RNNClassifier(**QUICK).set_params(**search.best_params_)
+    scores = cross_val_score(best, X, y, scoring="neg_log_loss", cv=2)
+    assert search.best_score_ == scores.mean()

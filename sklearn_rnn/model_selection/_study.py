@@ -25,6 +25,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import BaseTrial, FrozenTrial, TrialState
+from sqlalchemy.pool import NullPool
 from tqdm.auto import tqdm
 
 OUTCOME = "sklearn_rnn:outcome"
@@ -50,7 +51,10 @@ def open_storage(storage: Any) -> Any:
     if storage is None or isinstance(storage, BaseStorage):
         return storage
     if isinstance(storage, str) and "://" in storage:
-        return RDBStorage(storage)
+        # A fitted search keeps its study, but should keep no connection open. SQLite has nothing to
+        # connect to, and would lose a database in memory.
+        pool = {} if storage.startswith("sqlite") else {"poolclass": NullPool}
+        return RDBStorage(storage, engine_kwargs=pool)
     if isinstance(storage, str | os.PathLike):
         path = Path(storage).expanduser()
         path.parent.mkdir(parents=True, exist_ok=True)
