@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from sklearn.metrics import log_loss
 
+from sklearn_rnn.model_selection import OptunaSearchCV
 from tests.conftest import make_sequences
 
 
@@ -25,6 +26,16 @@ def loss_and_process(model, X, y):
 X, y = make_sequences(40)
 """
 AFTER = """
+
+def note_process(study, trial):
+    study.set_user_attr(f"process of trial {trial.number}", os.getpid())
+
+
+found = OptunaSearchCV(model, n_trials=4, cv=2, refit=False, callbacks=[note_process])
+with joblib.parallel_config("ray", n_jobs=2):
+    found.fit(X, y)
+processes = [found.study_.user_attrs[f"process of trial {n}"] for n in range(4)]
+assert os.getpid() not in processes
 ray.shutdown()
 on_cluster = search.cv_results_
 torch.set_num_threads(1)  # as on the workers, so that results are the same to the last bit
@@ -44,7 +55,7 @@ CHANGES = {
 }
 
 
-def test_search_on_a_cluster_scores_as_in_one_process():
+def test_searches_on_a_cluster_run_there_and_score_as_in_one_process():
     code = BEFORE + code_block("many_machines.rst", "ray-search", CHANGES) + AFTER
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}  # no files at home
     done = subprocess.run(
