@@ -73,7 +73,8 @@ def step_importance(
     baseline : array-like of shape (n_numbers,), optional
         Number(s) a step that tell nothing, in the units of X, one for each numeric channel;
         without, the channels' means in ``fit``. At each step of the baseline categories are unknown
-        and no number is missing.
+        and no number is missing. Changes between steps, which the network may read beside the
+        numbers, are zero there and count for the later step.
     n_steps : int, default=50
         Points of the way at which gradients are computed. Sequences whose sum is then more than 2%
         beside the difference of the predictions get four times as many, and again: gated networks
