@@ -403,7 +403,14 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         samples.target.fit(numbers, weight * factor)
         sequences, static = samples.inputs.sequences, samples.inputs.static
         statistics = channel_statistics(sequences, training, "Channel")
-        part = self._input_part(sequences, training, statistics, random, self.input_dropout)
+        part = self._input_part(
+            sequences,
+            training,
+            statistics,
+            random,
+            self.input_dropout,
+            self._differences(sequences, training, statistics),
+        )
         static_part = None
         if static is not None:
             of_static = channel_statistics(static, training, "Static column")
@@ -430,6 +437,12 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         )
         return net
 
+    def _differences(
+        self, sequences: Ragged, training: TrainingRows, statistics: ChannelStatistics
+    ) -> tuple[np.ndarray, ...]:
+        """Return which channels are also read as differences, and by what scale; or nothing."""
+        return ()
+
     def _longest_read(self, samples: Samples, training: TrainingRows) -> int:
         """Return the steps of the longest training sequence, of X or of y."""
         lengths = [samples.inputs.sequences.lengths[training.rows]]
@@ -455,10 +468,11 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         statistics: ChannelStatistics,
         random: torch.Generator,
         dropout: float = 0.0,
+        differences: tuple[np.ndarray, ...] = (),
     ) -> MixedInput:
         if not self.standardize:
             statistics = statistics.unscaled()
-        numeric = (statistics.mean, statistics.scale, statistics.has_missing)
+        numeric = (statistics.mean, statistics.scale, statistics.has_missing, *differences)
         return MixedInput(
             NumericInput(*map(torch.from_numpy, numeric)),
             [
