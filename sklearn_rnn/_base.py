@@ -160,13 +160,14 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         Yields
         ------
         int
-            How many epochs are done. Until it goes on, the estimator predicts as it would if
+            How many epochs are done, first of all those of a checkpoint, if there are any. Until it goes on, the estimator predicts as it would if
             training ended here, but for what early stopping would go back to.
 
         Notes
         -----
         ``send(True)`` ends training there and then, as the last epoch would. Closing the generator
-        leaves the estimator as it was before; what was trained is in its checkpoint, if it has one.
+        leaves the estimator as it was before. Either way what was trained is in its checkpoint, if
+        it has one, and the same fit goes on from there.
         """
         continued = bool(self.warm_start) and hasattr(self, "net_")
         with self._unchanged_on_failure():
