@@ -160,8 +160,9 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         Yields
         ------
         int
-            How many epochs are done, first of all those of a checkpoint, if there are any. Until it goes on, the estimator predicts as it would if
-            training ended here, but for what early stopping would go back to.
+            How many epochs are done, first of all those of a checkpoint, if there are any. Until it
+            goes on, the estimator predicts as it would if training ended here, but for what early
+            stopping would go back to.
 
         Notes
         -----

@@ -40,9 +40,9 @@ _OF_SKORCH = ("epoch_timer", "train_loss", "valid_loss")  # which every net has
 _logger = logging.getLogger("sklearn_rnn")
 
 BEGAN_ANEW = (
-    "The callbacks %s store no state, so they began anew when training went on from epoch %d. If "
-    "they change training, the result is not that of an uninterrupted one: give them state_dict and "
-    "load_state_dict."
+    "The callbacks %s store no state, so they began anew when training went on from epoch %d. "
+    "If they change training, the result is not that of an uninterrupted one: give them state_dict "
+    "and load_state_dict."
 )
 """What is logged of callbacks that can't be taken up where they were."""
 
