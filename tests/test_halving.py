@@ -87,18 +87,16 @@ def scores_of(fitted, **where):
 WEIGHTS = np.arange(30) % 3 + 1
 
 
+LEARNING = {"hidden_size": 32, "max_epochs": 16, "device": "cpu"}
+CHECKED = {"min_resources": "exhaust", "return_train_score": False}
+
+
 @parametrize_with_checks(
     [
-        search(small(hidden_size=32, max_epochs=60, lr=0.01), {"lr": [0.01, 0.02]}),
-        search(small(RNNRegressor, hidden_size=32, max_epochs=60, lr=0.01), {"lr": [0.01, 0.02]}),
+        search(small(**LEARNING), {"lr": [0.03, 0.05]}, **CHECKED),
+        search(small(RNNRegressor, **LEARNING), {"lr": [0.03, 0.05]}, **CHECKED),
         HalvingRandomSearchCV(
-            small(hidden_size=32, max_epochs=60, lr=0.01),
-            {"lr": [0.01, 0.02]},
-            n_candidates=2,
-            min_resources="exhaust",
-            cv=2,
-            error_score="raise",
-            random_state=0,
+            small(**LEARNING), {"lr": [0.03, 0.05]}, n_candidates=2, factor=2, cv=2, **CHECKED
         ),
     ]
 )
