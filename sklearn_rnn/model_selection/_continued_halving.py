@@ -162,7 +162,9 @@ class ContinuedHalving(of_scikit_learn.BaseSuccessiveHalving):
                 rows=SharedData(rows) if several else Unshared(rows),
                 splits=splits,
                 judging=judging,
-                folder=Path(passing) if stored is None else Path(stored).expanduser().absolute() / "halving",
+                folder=Path(passing)
+                if stored is None
+                else Path(stored).expanduser().absolute() / "halving",
                 own_folder=stored is None,
                 parallel=parallel,
             )
