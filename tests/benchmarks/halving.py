@@ -22,7 +22,7 @@ from sklearn_rnn.model_selection import HalvingRandomSearchCV
 
 SEEDS = range(3)
 SPACE = {
-    "hidden_size": [16, 32, 64, 128],
+    "hidden_size": [16, 32, 64],
     "cell": ["gru", "lstm"],
     "lr": loguniform(1e-3, 1e-1),
     "dropout": [0.0, 0.2, 0.4],
