@@ -32,6 +32,7 @@ from sklearn_rnn import (
     RNNRegressor,
     Seq2SeqClassifier,
     StepClassifier,
+    StepRegressor,
 )
 from sklearn_rnn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 from sklearn_rnn.model_selection._folds import FoldFit, Judging, Rows
@@ -87,16 +88,30 @@ def scores_of(fitted, **where):
 WEIGHTS = np.arange(30) % 3 + 1
 
 
+class Untransforming(RNNRegressor, auto_wrap_output_keys=None):
+    """A regressor alone: with a transformer, scikit-learn's searches fail its checks of those."""
+
+    transform = property()
+
+
+# The checks ask whether a regressor learns; of the others, whether they keep to the rules.
 LEARNING = {"hidden_size": 32, "max_epochs": 16, "device": "cpu"}
-CHECKED = {"min_resources": "exhaust", "return_train_score": False}
+QUICK = {"hidden_size": 4, "max_epochs": 2, "device": "cpu"}
+RATES = {"lr": [0.03, 0.05]}
+CHECKED = {
+    "min_resources": "exhaust",
+    "cv": KFold(2, shuffle=True, random_state=0),
+    "error_score": "raise",
+    "return_train_score": False,
+}
 
 
 @parametrize_with_checks(
     [
-        search(small(**LEARNING), {"lr": [0.03, 0.05]}, **CHECKED),
-        search(small(RNNRegressor, **LEARNING), {"lr": [0.03, 0.05]}, **CHECKED),
+        search(small(StepClassifier, **QUICK), RATES, **CHECKED),
+        search(small(Untransforming, **LEARNING), RATES, **CHECKED),
         HalvingRandomSearchCV(
-            small(**LEARNING), {"lr": [0.03, 0.05]}, n_candidates=2, factor=2, cv=2, **CHECKED
+            small(StepRegressor, **QUICK), RATES, n_candidates=2, factor=2, **CHECKED
         ),
     ]
 )
@@ -236,7 +251,7 @@ def test_last_rung_is_foreseen(factor, n_candidates, min_resources, aggressive_e
             results["mean_test_score"] += [params["lr"] for params in candidates]
             return results
 
-        fitted._checked_cv_orig, fitted.n_splits_ = None, 2
+        fitted._checked_cv_orig, fitted.n_splits_ = None, 2  # which a fit has by then
         fitted._run_search(evaluate, callback_ctx=fitted._init_callback_context(max_subtasks=1))
         assert fitted._last_epochs == fitted.n_resources_[-1]
         assert len({candidate.number for candidate in results["params"]}) == n_candidates
@@ -419,6 +434,7 @@ def test_callbacks_without_state_are_told_of_once(caplog):
         ({"grid": {"max_epochs": [1, 2]}}, "Cannot use parameter max_epochs as the resource"),
         ({"cv": []}, "The 'cv' parameter must give one split at least. Got none"),
         ({"scoring": lambda model, X, y: {"a": 1.0}}, "'scoring' .* must give one number"),
+        ({"error_score": "none"}, "The 'error_score' parameter"),
         (
             {
                 "estimator": make_pipeline(FunctionTransformer(), small()),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from inspect import signature
@@ -19,22 +17,20 @@ from typing import Any, Self
 
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.base import _fit_context, clone
 from sklearn.model_selection import _search_successive_halving as of_scikit_learn
-from sklearn.model_selection import check_cv
 from sklearn.model_selection._validation import (
     _insert_error_scores,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_method_params
 
 from sklearn_rnn._params import check_parameters
 from sklearn_rnn.model_selection._folds import FoldResult, Judging, Rows, Split
 from sklearn_rnn.model_selection._pausing import can_pause, epochs_parameter, last_step
 from sklearn_rnn.model_selection._rungs import Candidate, Rung, epochs_of_last_rung, reach
 from sklearn_rnn.model_selection._shared_data import SharedData, Unshared
+from sklearn_rnn.model_selection._shared_search import SharedSearch
 from sklearn_rnn.training.callbacks import are_callbacks
 from sklearn_rnn.training.checkpoint import begins_anew
 
@@ -60,7 +56,7 @@ class _Search:
     results: dict[str, Any] = field(default_factory=dict)
 
 
-class ContinuedHalving(of_scikit_learn.BaseSuccessiveHalving):
+class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
     """scikit-learn's halving, with fits that pause at a rung where it has new and longer ones."""
 
     _last_epochs: int
@@ -90,29 +86,17 @@ class ContinuedHalving(of_scikit_learn.BaseSuccessiveHalving):
             of a rung fail.
         """
         scorer, refit_metric = self._get_scorers()
-        X, y = indexable(X, y)
-        params = _check_method_params(X, params=params)
-        routed = self._get_routed_params_for_fit(params)
         self._settle_resources()
-        rows = Rows(X, y, routed.estimator.fit, routed.scorer.score)
+        rows, splits = self._read(X, y, params)
         judging = Judging(scorer, refit_metric, self.error_score, self.return_train_score)
-        self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        splits = list(self._checked_cv_orig.split(X, y, **routed.splitter.split))
-        if not splits:
-            raise ValueError("The 'cv' parameter must give one split at least. Got none.")
-        self.n_splits_ = len(splits)
+        self._checked_cv_orig = None  # scikit-learn only hands it on, to what knows the splits
         with self._prepared(rows, splits, judging) as search:
-            self._run(search, X, y)
+            self._run(search)
         self._take_results(search, refit_metric)
         if self.refit:
             self._refit(rows)
         self.scorer_ = scorer
         return self
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags = deepcopy(get_tags(self.estimator).transformer_tags)
-        return tags
 
     def _settle_resources(self) -> None:
         """Set the fewest and the most epochs; raise ValueError if there is nothing to set."""
@@ -169,16 +153,16 @@ class ContinuedHalving(of_scikit_learn.BaseSuccessiveHalving):
                 parallel=parallel,
             )
 
-    def _run(self, search: _Search, X: Any, y: Any) -> None:
+    def _run(self, search: _Search) -> None:
         """Let scikit-learn decide who gets to which rung."""
         evaluate = partial(self._evaluate, search)
         if "callback_ctx" not in signature(self._run_search).parameters:  # before 1.9
             self._run_search(evaluate)
             return
         context = self._init_callback_context(max_subtasks=1)
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        context.call_on_fit_task_begin(estimator=self)
         self._run_search(evaluate, callback_ctx=context)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        context.call_on_fit_task_end(estimator=self)
 
     def _generate_candidate_params(self) -> list[Candidate]:
         """Return them numbered, and find out what their trainings are to be laid out for."""
@@ -282,11 +266,11 @@ class ContinuedHalving(of_scikit_learn.BaseSuccessiveHalving):
                 f"All candidates of {type(self).__name__} must end in an estimator of sklearn_rnn, "
                 f"since others can't be trained on. Got {searched!r}."
             )
-        estimator.set_params(**{self.resource: self._last_epochs})
         recurrent = last_step(estimator)
+        recurrent.max_epochs = self._last_epochs
         if recurrent.checkpoint_dir is None:  # then rungs alone are stored
-            recurrent.set_params(checkpoint_every=self._last_epochs)
-        recurrent.set_params(checkpoint_dir=place)
+            recurrent.checkpoint_every = self._last_epochs
+        recurrent.checkpoint_dir = place
         return estimator
 
     def _tell_of_callbacks(self, estimators: Iterable[Any]) -> None:
@@ -309,15 +293,3 @@ class ContinuedHalving(of_scikit_learn.BaseSuccessiveHalving):
         results["params"] = [dict(candidate) for candidate in results["params"]]
         self.best_params_ = results["params"][self.best_index_]
         self.cv_results_ = results
-
-    def _refit(self, rows: Rows) -> None:
-        """Fit the best candidate on all rows."""
-        self.best_estimator_ = clone(self.estimator).set_params(
-            **clone(self.best_params_, safe=False)
-        )
-        started = time.time()
-        target = () if rows.y is None else (rows.y,)
-        self.best_estimator_.fit(rows.X, *target, **rows.fit_params)
-        self.refit_time_ = time.time() - started
-        if hasattr(self.best_estimator_, "feature_names_in_"):
-            self.feature_names_in_ = self.best_estimator_.feature_names_in_
