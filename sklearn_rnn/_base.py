@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from copy import deepcopy
@@ -12,93 +11,38 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._device import device_of
 from sklearn_rnn._identity import all_parameters_of, identity_of_fit, parameters_of
+from sklearn_rnn._network import NetworkEstimator
 from sklearn_rnn._own_callbacks import own_callbacks
-from sklearn_rnn._params import (
-    Rule,
-    check_parameters,
-    suggestion,
-)
+from sklearn_rnn._params import Rule, check_parameters, suggestion
 from sklearn_rnn._random import generator, spawn_seeds
-from sklearn_rnn._reader import SequenceReader
 from sklearn_rnn._shared_parameters import SHARED_RULES, check_combinations
-from sklearn_rnn.augmentation._base import Channels, augmenting
-from sklearn_rnn.data.batching import DeviceInputs
+from sklearn_rnn.augmentation._base import augmenting
 from sklearn_rnn.data.canonical import TrainingRows, canonical_rows
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
-from sklearn_rnn.data.ragged import Ragged
-from sklearn_rnn.data.statistics import ChannelStatistics, category_counts, channel_statistics
 from sklearn_rnn.data.targets import Target
-from sklearn_rnn.nn.dropout import Dropout
-from sklearn_rnn.nn.encoder import Network
-from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput, NumericInput
-from sklearn_rnn.nn.recurrence import spread_memory
 from sklearn_rnn.training.batches import Augment, BatchSource, auto_batch_size
-from sklearn_rnn.training.callbacks import (
-    Callback,
-    EarlyStopping,
-)
+from sklearn_rnn.training.callbacks import Callback, EarlyStopping
 from sklearn_rnn.training.checkpoint import Checkpoint
-from sklearn_rnn.training.net import make_net, run_through, train
+from sklearn_rnn.training.net import run_through, train
 from sklearn_rnn.training.parallel import common_to_team
-from sklearn_rnn.training.prediction import predict_in_batches
 from sklearn_rnn.training.record import COLUMNS, shown
 from sklearn_rnn.training.samples import Samples
-from sklearn_rnn.training.schedules import (
-    goes_by_validation,
-    optimizer_class,
-    optimizer_options,
-)
-
-_NETWORK = (
-    "cell",
-    "hidden_size",
-    "num_layers",
-    "bidirectional",
-    "dropout",
-    "recurrent_dropout",
-    "bptt_steps",
-    "static_to",
-)
-_START = ("initialization",)
-_INPUT = ("standardize", "embedding_size", "min_frequency", "input_dropout")
-_OPTIMIZER = ("optimizer", "momentum", "optimizer_options")
+from sklearn_rnn.training.schedules import goes_by_validation
 
 
-class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
+class BaseRecurrent(NetworkEstimator):
     """What all estimators share: all but the target and what the network ends in."""
 
     _split_seed: int
-    _target: Any
-
     _parameter_rules: ClassVar[dict[str, Rule]] = SHARED_RULES
-    _target_kind: ClassVar[type[Target]]
-    _network_kind: ClassVar[type[Network]]
     augmentation: Any = None  # a parameter of all but the language model
     step_loss = 0.0  # a parameter of the classifier of whole sequences
     label_smoothing = 0.0  # one of those that answer with labels
-    _network_parameters: ClassVar[tuple[str, ...]] = _NETWORK
-    """Names of the parameters that the network is built from."""
-
-    @property
-    def _network_class(self) -> Any:
-        """The class of the network that a fit starts with."""
-        return self._network_kind
-
-    @property
-    def _settled_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that the first fit settles."""
-        return (*self._network_parameters, *_START, *_INPUT, *_OPTIMIZER, "device")
-
-    def _loss_factor(self, target: Any, numbers: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Return what each loss, of a row or a step, is multiplied by besides its weight."""
-        return np.ones(len(numbers))
 
     def fit(
         self,
@@ -398,93 +342,12 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         target = self._target_kind.from_y(y) if target is None else target
         return target, target.read(y, names[1]), None
 
-    def _new_net(self, samples: Samples, training: TrainingRows, random: torch.Generator) -> Any:
-        """Return a net at its start, which knows of the training rows what it must."""
-        numbers, weight = samples.entries_of(training)
-        factor = self._loss_factor(samples.target, numbers, weight)
-        samples.target.fit(numbers, weight * factor)
-        sequences, static = samples.inputs.sequences, samples.inputs.static
-        statistics = channel_statistics(sequences, training, "Channel")
-        part = self._input_part(
-            sequences,
-            training,
-            statistics,
-            random,
-            self.input_dropout,
-            self._differences(sequences, training, statistics),
-        )
-        static_part = None
-        if static is not None:
-            of_static = channel_statistics(static, training, "Static column")
-            static_part = self._input_part(static, training, of_static, random)
-        module = self._network_class.build(
-            part,
-            static_part,
-            torch.from_numpy(samples.target.initial_outputs),
-            generator=random,
-            **{name: getattr(self, name) for name in self._network_parameters},
-            **self._network_extras(samples.target, random),
-        )
-        if self.initialization == "chrono":
-            spread_memory(module, self._longest_read(samples, training))
-        net = make_net(
-            module,
-            samples.target.loss,
-            optimizer=optimizer_class(self.optimizer),
-            options=optimizer_options(self.optimizer, self.momentum, self.optimizer_options or {}),
-            device=samples.device,
-        )
-        net.channels = Channels(  # for augmentations, which later fits may have other ones of
-            *(torch.from_numpy(x).to(torch.float32) for x in (statistics.mean, statistics.std))
-        )
-        return net
-
-    def _differences(
-        self, sequences: Ragged, training: TrainingRows, statistics: ChannelStatistics
-    ) -> tuple[np.ndarray, ...]:
-        """Return which channels are also read as differences, and by what scale; or nothing."""
-        return ()
-
-    def _longest_read(self, samples: Samples, training: TrainingRows) -> int:
-        """Return the steps of the longest training sequence, of X or of y."""
-        lengths = [samples.inputs.sequences.lengths[training.rows]]
-        if samples.offsets is not None:
-            lengths.append(np.diff(samples.offsets)[training.rows])
-        return int(np.max(lengths))
-
-    def _network_extras(self, target: Any, random: torch.Generator) -> dict[str, Any]:
-        """Return what the network is built from besides parameters."""
-        return {}
-
     def _extra_callbacks(self, n_epochs: int) -> list[Callback]:
         """Return callbacks of a fit besides those that all estimators have."""
         return []
 
     def _after_training(self, net: Any, source: BatchSource, target: Any) -> None:
         """Learn what is left to learn of the training rows."""
-
-    def _input_part(
-        self,
-        values: Ragged,
-        training: TrainingRows,
-        statistics: ChannelStatistics,
-        random: torch.Generator,
-        dropout: float = 0.0,
-        differences: tuple[np.ndarray, ...] = (),
-    ) -> MixedInput:
-        if not self.standardize:
-            statistics = statistics.unscaled()
-        numeric = (statistics.mean, statistics.scale, statistics.has_missing, *differences)
-        return MixedInput(
-            NumericInput(*map(torch.from_numpy, numeric)),
-            [
-                CategoricalInput(
-                    torch.from_numpy(counts), self.min_frequency, self.embedding_size, random
-                )
-                for counts in category_counts(values, training)
-            ],
-            Dropout(dropout, random),
-        )
 
     def _source(
         self,
@@ -511,11 +374,6 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             names=("X_val", "y_val"),
         )
 
-    def _expose(self, net: Any, target: Any) -> None:
-        """Take over what predictions need."""
-        self.net_ = net
-        self._target = target
-
     def _take_over(self, net: Any, target: Target, stopping: EarlyStopping | None) -> None:
         self._expose(net, target)
         settled = {name: getattr(self, name) for name in self._settled_parameters}
@@ -529,16 +387,6 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         self.validation_scores_ = self.history_["valid_score"].tolist() if has_scores else None
         self.best_epoch_ = self.n_iter_ if stopping is None else stopping.best_epoch_
 
-    def _check_same_network(self) -> None:
-        changed = [n for n in self._settled_parameters if getattr(self, n) != self._settled[n]]
-        if changed:
-            raise ValueError(
-                f"The {changed[0]!r} parameter of {type(self).__name__} was changed from "
-                f"{self._settled[changed[0]]!r} to {getattr(self, changed[0])!r}, but "
-                "training goes on with the same network. Change it back, or set "
-                "warm_start=False and fit anew."
-            )
-
     @contextmanager
     def _unchanged_on_failure(self) -> Iterator[None]:
         """Leave the estimator as it was if training raises or is interrupted."""
@@ -549,24 +397,3 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-
-    # -- prediction -------------------------------------------------------------------------------
-
-    def _outputs(self, X: Any) -> np.ndarray:
-        """Return the network's outputs, shape (n_samples, n_outputs), float64."""
-        return self._forward(X, self._module)
-
-    @property
-    def _module(self) -> Any:
-        """The fitted network."""
-        if not hasattr(self, "net_"):
-            check_is_fitted(self)  # raises; asking it each time would take longer than reading X
-        return self.net_.module_
-
-    def _forward(self, X: Any, part: torch.nn.Module) -> np.ndarray:
-        """Run the network, or its encoder, over batches of like length, in the rows' order."""
-        return self._run(self._read_X(X, reset=False), part)
-
-    def _run(self, inputs: Inputs, part: torch.nn.Module) -> np.ndarray:
-        on_device = DeviceInputs(inputs, self.net_.device)
-        return predict_in_batches(part, on_device, per_step=self._target_kind.per_step)
