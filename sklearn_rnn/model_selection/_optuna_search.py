@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Self
 from uuid import uuid4
 
+import joblib
 import numpy as np
 import optuna
 from joblib import effective_n_jobs
@@ -43,14 +44,20 @@ from sklearn_rnn.model_selection._space import suggest_space
 from sklearn_rnn.model_selection._study import (
     OUTCOME,
     SEARCH,
+    Direction,
     SeededByTrial,
     Space,
     carried_out,
+    check_choices,
+    check_directions,
     check_same_search,
+    digest,
     give_up,
     in_memory,
     open_storage,
     params_of,
+    plain_params,
+    plain_scoring,
     progress_shown,
 )
 from sklearn_rnn.model_selection._trials import MEASURED, Search, log_level
@@ -103,12 +110,16 @@ class OptunaSearchCV(BaseSearchCV):
         by a splitter that shuffles without a seed.
     sampler : optuna.samplers.BaseSampler, default=None
         What to try next. None is TPE [2]_, whose random numbers come from ``random_state`` and the
-        number of the trial: a search that is taken up again suggests what it would have.
+        number of the trial: a search that is taken up again suggests what it would have. Workers
+        have copies of a sampler that is passed, each with a new seed, or all would suggest the
+        same.
     pruner : optuna.pruners.BasePruner, default=None
         When to end a trial. None is asynchronous successive halving [3]_ for estimators whose fit
         can pause: of the trials that have come to a tenth of ``max_epochs``, but five epochs at
         least, the best third goes on, again so at three times as many and at nine. Other estimators
-        are not pruned by default; a pruner that is passed is asked after each of their folds.
+        are not pruned by default; a pruner that is passed is asked after each of their folds. None
+        is pruned at its end, nor where what is optimized is no score. A subclass with a ``fit`` of
+        its own can't pause.
         ``optuna.pruners.NopPruner()`` ends no trial. A fit that can pause is looked at after each
         epoch; of more than 50, after the first ten and 50 others, evenly spread, since scoring
         takes time too.
@@ -116,7 +127,8 @@ class OptunaSearchCV(BaseSearchCV):
         Where trials are kept: the path of a file (an Optuna journal), or the URL of a database
         ("postgresql+psycopg://..."). All that run the same search with one storage and
         ``study_name`` share its trials, on as many machines as reach it, and a search that was
-        killed goes on when it is run again. None keeps them until ``fit`` returns.
+        killed goes on when it is run again, maybe with another space in a dict; estimator, scoring,
+        rows and splits must be the same. None keeps them until ``fit`` returns.
     study_name : str, default=None
         Needed with a ``storage`` that is to be found again.
     epochs : {"best", "last"}, default="last"
@@ -321,7 +333,7 @@ class OptunaSearchCV(BaseSearchCV):
             n_workers = min(n_workers, self.n_trials)
         quiet = not self.verbose
         with log_level(quiet), self._opened_study(objectives, n_workers) as study:
-            check_same_search(study, splits, self.estimator)
+            check_same_search(study, self._identity(X, y, splits))
             search = self._search(rows, splits, judging, objectives, n_workers)
             with progress_shown(study, self.n_trials, shown=self.progress_bar):
                 self._run(search, study)
@@ -352,6 +364,15 @@ class OptunaSearchCV(BaseSearchCV):
         self.n_splits_ = len(splits)
         return splits
 
+    def _identity(self, X: Any, y: Any, splits: Sequence[Any]) -> dict[str, Any]:
+        """Return what must be the same in all that share a study."""
+        return {
+            "splits": digest(splits),
+            "data": None if self.storage is None else joblib.hash([X, y]),
+            "estimator": plain_params(self.estimator),
+            "scoring": plain_scoring(self.scoring),
+        }
+
     def _checked_objectives(self, scorer: Any, metric: Any) -> list[str]:
         """Return the names of what is optimized."""
         several = isinstance(scorer, _MultimetricScorer)
@@ -373,10 +394,10 @@ class OptunaSearchCV(BaseSearchCV):
                 "The 'objectives' parameter must name one or more of "
                 f"{', '.join((*scores, *MEASURED))}. Got {names!r} instead."
             )
-        if len(names) > 1 and not isinstance(self.pruner, NopPruner | None):
+        if not _is_one_score(names) and not isinstance(self.pruner, NopPruner | None):
             raise ValueError(
-                "A 'pruner' goes by one score, and can't be had with several 'objectives'. "
-                f"Set pruner=None. Got {self.pruner!r} and {names!r}."
+                "A 'pruner' goes by one score, and can't be had with several 'objectives' or "
+                f"others. Set pruner=None. Got {self.pruner!r} and {names!r}."
             )
         return names
 
@@ -384,26 +405,41 @@ class OptunaSearchCV(BaseSearchCV):
     def _opened_study(self, objectives: Sequence[str], n_workers: int) -> Iterator[Study]:
         """Give the study, of a file of its own where workers share it and no storage is named."""
         with TemporaryDirectory(prefix="sklearn_rnn_search_") as folder:
-            storage = open_storage(self.storage)
+            storage = open_storage(self.storage, n_workers)
             if storage is None and n_workers > 1:
                 storage = open_storage(Path(folder) / "journal")
+            if storage is not None:
+                check_choices(self._space)
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             sampler = SeededByTrial(seed) if self.sampler is None else self.sampler
-            yield optuna.create_study(
+            directions: list[Direction] = [
+                "minimize" if name in MEASURED else "maximize" for name in objectives
+            ]
+            study = optuna.create_study(
                 storage=storage,
                 study_name=self.study_name,
                 sampler=sampler,
                 pruner=self._pruner(objectives),
-                directions=["minimize" if name in MEASURED else "maximize" for name in objectives],
+                directions=directions,
                 load_if_exists=True,
             )
+            check_directions(study, directions)
+            yield study
 
     @property
     def _space(self) -> Space:
-        return suggest_space(self.estimator) if self.search_space is None else self.search_space
+        if self.search_space is not None:
+            return self.search_space
+        try:
+            return suggest_space(self.estimator)
+        except TypeError as error:
+            raise ValueError(
+                "The 'search_space' parameter must be given, since there is none to suggest for "
+                f"{self.estimator!r}: it is no estimator of sklearn_rnn and holds none."
+            ) from error
 
     def _pruner(self, objectives: Sequence[str]) -> BasePruner:
-        if len(objectives) > 1:
+        if not _is_one_score(objectives):
             return NopPruner()
         if self.pruner is not None:
             return self.pruner
@@ -463,14 +499,9 @@ class OptunaSearchCV(BaseSearchCV):
         """Make of the study's trials what scikit-learn's searches have when they are done."""
         trials = carried_out(self.study_)
         outcomes = [trial.user_attrs[OUTCOME] for trial in trials]
-        if not any(outcome["state"] == "complete" for outcome in outcomes) and not any(
-            fold["fit_error"] for outcome in outcomes for fold in outcome.get("folds", ())
-        ):
-            raise ValueError(
-                f"No trial was completed: {len(outcomes)} were pruned. Give the search more "
-                "n_trials or timeout, or the pruner more trials before it begins."
-            )
-        out = [fold for trial in trials for fold in self._fold_results(trial, scorer)]
+        _check_some_are_complete(outcomes)
+        nothing = _no_scores(scorer, outcomes)
+        out = [fold for trial in trials for fold in self._fold_results(trial, nothing)]
         _warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
             _insert_error_scores(out, self.error_score)
@@ -498,13 +529,14 @@ class OptunaSearchCV(BaseSearchCV):
         if self.refit or not self.multimetric_:
             self._choose(refit_metric)
 
-    def _fold_results(self, trial: FrozenTrial, scorer: Any) -> list[dict[str, Any]]:
-        """Return what each fold came to; NaN where it was not trained to the end."""
+    def _fold_results(self, trial: FrozenTrial, nothing: Any) -> list[dict[str, Any]]:
+        """Return what each fold came to; ``nothing`` where it was not trained to the end."""
         outcome = trial.user_attrs[OUTCOME]
         if "folds" in outcome:
-            return outcome["folds"]
-        several = isinstance(scorer, _MultimetricScorer)
-        nothing: Any = dict.fromkeys(scorer._scorers, np.nan) if several else np.nan
+            return [
+                fold | ({"train_scores": nothing} if fold["train_scores"] is None else {})
+                for fold in outcome["folds"]
+            ]
         seconds = trial.duration.total_seconds() / self.n_splits_ if trial.duration else np.nan
         fold = asdict(FoldResult(nothing, nothing, fit_time=seconds))
         return [fold] * self.n_splits_
@@ -529,3 +561,46 @@ class OptunaSearchCV(BaseSearchCV):
         self.refit_time_ = time.time() - started
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
+
+
+def _is_one_score(objectives: Sequence[str]) -> bool:
+    return len(objectives) == 1 and objectives[0] not in MEASURED
+
+
+def _check_some_are_complete(outcomes: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError if no trial has a score; warn of those that were fitted but have none.
+
+    Errors of fits are told about elsewhere.
+    """
+    states = [outcome["state"] for outcome in outcomes]
+    n_erring = sum(
+        any(fold["fit_error"] for fold in outcome.get("folds", ())) for outcome in outcomes
+    )
+    n_unscored = sum(
+        outcome["state"] == "failed" and not any(fold["fit_error"] for fold in outcome["folds"])
+        for outcome in outcomes
+    )
+    if "complete" not in states and not n_erring:
+        raise ValueError(
+            f"No trial was completed: {states.count('pruned')} were pruned, {n_unscored} had "
+            "scores that are not finite. If pruned, give the search more n_trials or timeout, or "
+            "the pruner more trials before it begins; else see what 'scoring' returns, with "
+            "error_score='raise' for its errors."
+        )
+    if n_unscored:
+        warnings.warn(
+            f"{n_unscored} of {len(states)} trials failed though all their fits went well: their "
+            "scores are not finite. See 'scoring', and 'state' in cv_results_.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _no_scores(scorer: Any, outcomes: Sequence[Mapping[str, Any]]) -> Any:
+    """Return NaN, or a dict of it by the names of the scores if there are several."""
+    if isinstance(scorer, _MultimetricScorer):
+        return dict.fromkeys(scorer._scorers, np.nan)
+    for fold in (fold for outcome in outcomes for fold in outcome.get("folds", ())):
+        if isinstance(fold["test_scores"], dict):  # a function of several scores
+            return dict.fromkeys(fold["test_scores"], np.nan)
+    return np.nan
