@@ -29,7 +29,9 @@ RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(n, 2)) for n in RANDOM.integers(3, 9, 40)]
 NUMBERS = np.array([x[:, 0].mean() for x in X])
 LABELS = np.where(NUMBERS > 0, "up", "down")
+TABLE = RANDOM.normal(size=(40, 3))
 LR = {"lr": FloatDistribution(1e-3, 1e-1, log=True)}
+ALPHA = {"alpha": FloatDistribution(0.1, 1.0)}
 
 
 def small(kind=RNNClassifier, **options):
@@ -141,6 +143,29 @@ def test_search_takes_a_scorer_of_several_scores_and_a_refit_of_ones_own():
     assert (results["mean_test_error"] == -results["mean_test_accuracy"]).all()
 
 
+def several_scores(estimator, X, y):
+    accuracy = estimator.score(X, y)
+    return {"accuracy": accuracy, "error": -accuracy}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_search_prunes_by_one_of_several_scores_of_a_function(first):
+    class All(BasePruner):
+        def prune(self, study, trial):
+            return trial.number != first
+
+    found = search(scoring=several_scores, refit="error", pruner=All()).fit(X, LABELS)
+    pruned = np.arange(3) != first
+    for name in ("accuracy", "error"):
+        assert (np.isnan(found.cv_results_[f"mean_test_{name}"]) == pruned).all()
+    assert found.best_index_ == first
+
+
+def test_search_says_which_scores_a_function_returns():
+    with pytest.raises(ValueError, match=r"optimize, 'score'[.] Got accuracy, error instead"):
+        search(scoring=several_scores, refit=False).fit(X, LABELS)
+
+
 def test_search_finds_the_front_of_several_objectives():
     found = search(
         space=LR | {"hidden_size": IntDistribution(2, 30)},
@@ -244,6 +269,10 @@ def test_search_refuses_wrong_parameters():
         search(objectives=["size"]).fit(X, LABELS)
     with pytest.raises(ValueError, match="can't be had with several 'objectives'"):
         search(objectives=["score", "fit_time"], pruner=Stop(after=1)).fit(X, LABELS)
+    with pytest.raises(ValueError, match="can't be had with several 'objectives' or others"):
+        search(objectives=["model_size"], pruner=Stop(after=1)).fit(X, LABELS)
+    with pytest.raises(ValueError, match="'search_space' parameter must be given, since there is"):
+        search(Ridge(), None).fit(TABLE, NUMBERS)
     with pytest.raises(ValueError, match="The 'storage' parameter must be None, the path of"):
         search(storage=3).fit(X, LABELS)
     with pytest.raises(ValueError, match="The 'n_trials' parameter of OptunaSearchCV must be"):
@@ -280,6 +309,37 @@ def test_search_reports_the_mean_score_of_all_folds_at_each_epoch():
     reported = found.study_.trials[0].intermediate_values
     assert list(reported) == [1, 2, 3, 4]
     assert list(reported.values()) == pytest.approx(expected)
+
+
+def test_search_prunes_no_trial_at_its_end():
+    found = search(pruner=Stop(after=4)).fit(X, LABELS)
+    assert found.cv_results_["state"].tolist() == ["complete"] * 3
+    assert len(found.study_.trials[2].intermediate_values) == 4
+    table = search(Ridge(), ALPHA, pruner=Stop(after=2)).fit(TABLE, NUMBERS)
+    assert table.cv_results_["state"].tolist() == ["complete"] * 3
+
+
+def test_search_prunes_by_no_score_where_none_is_optimized():
+    found = search(small(max_epochs=6), objectives=["model_size"], pruner=None, n_trials=4)
+    assert set(found.fit(X, LABELS).cv_results_["state"]) == {"complete"}
+
+
+def test_search_takes_steps_of_a_pipeline_in_a_tuple():
+    pipeline = Pipeline((("pass", FunctionTransformer()), ("rnn", small())))
+    found = search(pipeline, {"rnn__lr": LR["lr"]}, pruner=Stop(after=2)).fit(X, LABELS)
+    assert found.cv_results_["n_epochs"].tolist() == [4, 2, 2]
+
+
+class Marked(RNNClassifier):
+    def fit(self, X, y):
+        self.mark_ = len(X)
+        return super().fit(X, y)
+
+
+def test_search_calls_the_fit_that_a_subclass_has():
+    found = search(small(Marked), pruner=Stop(after=1)).fit(X, LABELS)
+    assert found.best_estimator_.mark_ == 40
+    assert all(len(t.intermediate_values) == 1 for t in found.study_.trials[1:])  # of folds
 
 
 def test_search_prunes_after_an_epoch_of_all_folds():
@@ -409,6 +469,17 @@ def test_search_shows_the_errors_of_fits():
         search(Failing(), space, n_trials=6, error_score="raise").fit(table, labels)
     with pytest.raises(ValueError, match="All the 4 fits failed"):
         search(Failing(), {"bad": IntDistribution(1, 2)}, n_trials=2).fit(table, labels)
+
+
+def test_search_says_that_scores_are_missing():
+    def sometimes(estimator, X, y):
+        return estimator.score(X, y) if estimator.alpha > 0.7 else np.nan
+
+    with pytest.warns(UserWarning, match="1 of 3 trials failed though all their fits went well"):
+        found = search(Ridge(), ALPHA, scoring=sometimes).fit(TABLE, NUMBERS)
+    assert found.cv_results_["state"].tolist() == ["complete", "failed", "complete"]
+    with pytest.raises(ValueError, match="0 were pruned, 3 had scores that are not finite"):
+        search(Ridge(), ALPHA, scoring=lambda *_: np.nan).fit(TABLE, NUMBERS)
 
 
 def test_search_shows_the_errors_of_fits_by_epoch():

@@ -15,19 +15,24 @@ import joblib
 import numpy as np
 import optuna
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 import torch
 from joblib.externals.loky import get_reusable_executor
-from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import NopPruner
 from optuna.trial import TrialState
-from sklearn.model_selection import GridSearchCV
+from sklearn.exceptions import FitFailedWarning
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.model_selection import OptunaSearchCV, SharedSequences
 from sklearn_rnn.model_selection._shared_data import SharedData
-from sklearn_rnn.model_selection._study import opened
+from sklearn_rnn.model_selection._study import give_up, opened
 from tests.guide import code_block
 
 RANDOM = np.random.default_rng(0)
@@ -95,6 +100,141 @@ def test_search_refuses_a_study_of_another_search(journal):
     assert len(search(storage=journal, study_name="t", cv=3).fit(X, LABELS).study_.trials) == 4
 
 
+TABLE = np.random.default_rng(1).normal(size=(40, 3))
+TARGET = TABLE[:, 0] + TABLE[:, 1] ** 2
+ALPHA = {"alpha": FloatDistribution(0.1, 1.0)}
+
+
+def quick(storage=None, estimator=None, space=ALPHA, **options):
+    ridge = Ridge() if estimator is None else estimator
+    named = {} if storage is None else {"storage": storage, "study_name": "s"}
+    return OptunaSearchCV(ridge, space, cv=2, random_state=0, **{"n_trials": 4} | named | options)
+
+
+def test_search_refuses_a_study_of_other_rows(journal):
+    """Else the folds of cross-validation around it would see each other's rows."""
+    with pytest.warns(FitFailedWarning, match="was made with other data, so its scores can't"):
+        nested = cross_val_score(quick(journal), TABLE, TARGET, cv=2)
+    assert np.isnan(nested).tolist() == [False, True]
+
+
+COLUMNS = {"a": [x[:, 0].tolist() for x in X], "b": LABELS}
+ROWS = {"frame": pd.DataFrame(COLUMNS), "table": pl.DataFrame(COLUMNS), "list": X}
+AGAIN = """
+import sys
+sys.path.insert(0, {folder!r})
+from test_shared_searches import search_of_each_form
+search_of_each_form({journal!r})
+"""
+
+
+def search_of_each_form(journal):
+    for form, rows in ROWS.items():
+        search(n_trials=1, storage=journal, study_name=form).fit(rows, LABELS)
+
+
+def test_search_knows_its_rows_again_in_another_process(journal):
+    code = AGAIN.format(folder=str(Path(__file__).parent), journal=str(journal))
+    subprocess.run([sys.executable, "-c", code], check=True)
+    search_of_each_form(journal)
+
+
+def test_search_refuses_a_study_of_other_scores_or_directions(journal):
+    quick(journal, scoring="r2").fit(TABLE, TARGET)
+    with pytest.raises(ValueError, match="was made with scoring='r2', now it is 'neg_max_error'"):
+        quick(journal, scoring="neg_max_error").fit(TABLE, TARGET)
+    with pytest.raises(ValueError, match="'s' was created to maximize, but the 'objectives' are"):
+        quick(journal, objectives=["fit_time"]).fit(TABLE, TARGET)
+
+
+def test_search_goes_on_with_parameters_that_are_nan(journal):
+    imputing = make_pipeline(SimpleImputer(), Ridge())
+    for n_trials in (2, 3):
+        found = quick(journal, imputing, {"ridge__alpha": ALPHA["alpha"]}, n_trials=n_trials)
+        assert len(found.fit(TABLE, TARGET).cv_results_["params"]) == n_trials
+
+
+def test_search_goes_on_with_another_space(journal):
+    quick(journal, n_trials=2).fit(TABLE, TARGET)
+    more = {"alpha": FloatDistribution(0.2, 2.0), "tol": FloatDistribution(1e-4, 1e-3)}
+    found = quick(journal, space=more, n_trials=4).fit(TABLE, TARGET)
+    names = [sorted(params) for params in found.cv_results_["params"]]
+    assert names == [["alpha"]] * 2 + [["alpha", "tol"]] * 2
+
+    def other(trial):
+        return {"tol": trial.suggest_float("tol", 1e-4, 1e-3)}
+
+    with pytest.raises(ValueError, match="must suggest the same when it is called with a finished"):
+        quick(journal, space=other, n_trials=4).fit(TABLE, TARGET)
+
+
+def test_search_refuses_choices_that_a_storage_would_change(journal):
+    with pytest.warns(UserWarning, match="Choices for a categorical distribution should be"):
+        space = {"alpha": CategoricalDistribution([(0.1, 0.2, 0.3)])}
+    with pytest.raises(ValueError, match=r"choices of 'alpha' .* Got \(0.1, 0.2, 0.3\)"):
+        quick(journal, space=space).fit(TABLE, TARGET)
+
+
+def test_search_refuses_memory_that_workers_do_not_share():
+    memory = optuna.storages.InMemoryStorage()
+    with pytest.raises(ValueError, match="must be one that processes share, with n_jobs > 1"):
+        quick(memory, n_jobs=2).fit(TABLE, TARGET)
+    with joblib.parallel_config("threading"):
+        assert len(quick(memory, n_jobs=2).fit(TABLE, TARGET).study_.trials) >= 4
+
+
+def test_search_goes_on_after_ctrl_c_with_what_it_would_have_tried(journal):
+    calls = []
+
+    def interrupted(estimator, X, y):
+        calls.append(1)
+        if len(calls) == 4:  # in the second trial
+            raise KeyboardInterrupt
+        return estimator.score(X, y)
+
+    with pytest.raises(KeyboardInterrupt):
+        quick(journal, scoring=interrupted).fit(TABLE, TARGET)
+    found = quick(journal, scoring=interrupted).fit(TABLE, TARGET)
+    assert found.cv_results_["params"] == quick().fit(TABLE, TARGET).cv_results_["params"]
+
+
+def test_search_goes_on_when_its_trial_was_taken_for_lost():
+    memory = optuna.storages.InMemoryStorage()
+    calls = []
+
+    def slept(estimator, X, y):
+        calls.append(1)
+        if len(calls) == 4:  # in the second trial
+            study = optuna.load_study(study_name="s", storage=memory)
+            give_up(study, study.trials[1])
+        return estimator.score(X, y)
+
+    found = quick(memory, scoring=slept).fit(TABLE, TARGET)
+    assert found.cv_results_["params"] == quick().fit(TABLE, TARGET).cv_results_["params"]
+    assert found.cv_results_["trial"].tolist() == [0, 2, 3, 4]
+
+
+def test_search_waits_no_longer_than_its_time_for_trials_of_others(journal):
+    quick(journal, n_trials=1).fit(TABLE, TARGET)
+    storage = optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(journal))
+    )
+    optuna.load_study(study_name="s", storage=storage).ask()  # of another, at work
+    started = time.monotonic()
+    found = quick(journal, n_trials=2, timeout=1.0).fit(TABLE, TARGET)
+    assert time.monotonic() - started < 20
+    assert len(found.cv_results_["params"]) == 1
+
+
+def test_workers_with_a_sampler_of_one_seed_suggest_different_things():
+    with joblib.parallel_config("threading"):
+        sampler = optuna.samplers.RandomSampler(seed=0)
+        first = quick(sampler=sampler, n_trials=1).fit(TABLE, TARGET).best_params_
+        sampler = optuna.samplers.RandomSampler(seed=0)
+        found = quick(sampler=sampler, n_jobs=2).fit(TABLE, TARGET)
+    assert first not in found.cv_results_["params"]
+
+
 def test_search_by_two_workers_finds_what_one_does():
     one, two = search().fit(X, LABELS), search(n_jobs=2).fit(X, LABELS)
     pd.testing.assert_frame_equal(scores(one), scores(two))
@@ -146,7 +286,9 @@ sys.path.insert(0, {folder!r})
 from test_shared_searches import LABELS, X, search
 def slowly(study, trial):
     time.sleep(0.3)
-search(n_trials=8, storage={journal!r}, study_name="s", callbacks=[slowly]).fit(X, LABELS)
+search(
+    n_trials=8, storage={journal!r}, study_name="s", callbacks=[slowly], stale_after=6.0
+).fit(X, LABELS)
 """
 
 

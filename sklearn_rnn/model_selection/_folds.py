@@ -23,7 +23,7 @@ from sklearn_rnn.model_selection._pausing import can_pause, fit_by_epoch, last_s
 _FIRST_LOOKS, _MOST_LOOKS = 10, 50
 
 Split = tuple[np.ndarray, np.ndarray]
-Report = Callable[[int, float], None]
+Report = Callable[[int, float, bool], None]
 
 
 @dataclass(frozen=True)
@@ -164,9 +164,9 @@ class FoldFit:
                 "instead."
             )
         self.result.fit_error = format_exc()
-        scores: Any = error_score
+        scores: Any = float(error_score)  # type: ignore[arg-type]
         if isinstance(self._judging.scorer, _MultimetricScorer):
-            scores = dict.fromkeys(self._judging.scorer._scorers, error_score)
+            scores = dict.fromkeys(self._judging.scorer._scorers, scores)
         self.result.test_scores = self.result.train_scores = scores
 
     def _score_on(self, part: str) -> Any:
@@ -195,9 +195,9 @@ def evaluate(
         Set on the clones.
     rows, splits, judging
     report : callable, optional
-        Called with a step and the mean score there: after each epoch, where fits can pause, all
-        folds being at the same one; else after each fold, with the mean of those so far. May raise
-        to end it all.
+        Called with a step, the mean score there, and whether it is the last: after each epoch,
+        where fits can pause, all folds being at the same one; else after each fold, with the mean
+        of those so far. May raise to end it all.
     best_epoch : bool
         Whether the result is that of the epoch of the highest mean score, the last of equal ones.
         Estimators that stop early have chosen their weights themselves.
@@ -229,7 +229,8 @@ def evaluate(
         results.append(fit.result)
         n_epochs = max(n_epochs, fit.n_epochs)
         if report is not None and fit.result.fit_error is None:
-            report(len(results), mean_score(results, judging.metric))
+            is_last = len(results) == len(splits)
+            report(len(results), mean_score(results, judging.metric), is_last)
     return results, n_epochs
 
 
@@ -240,7 +241,8 @@ def _evaluate_together(
     best_score, best_results, best_n = -np.inf, [fit.result for fit in fits], 0
     while going := [fit for fit in fits if fit.advance()]:
         n_epochs = max(fit.n_epochs for fit in fits)
-        if not is_looked_at(n_epochs, last_step(fits[0].estimator).max_epochs):
+        max_epochs = last_step(fits[0].estimator).max_epochs
+        if not is_looked_at(n_epochs, max_epochs):
             continue
         for fit in going:
             fit.score()
@@ -252,7 +254,7 @@ def _evaluate_together(
             best_score, best_n = score, n_epochs
             best_results = [replace(result) for result in results]
         if report is not None:
-            report(n_epochs, score)
+            report(n_epochs, score, n_epochs == max_epochs)
     for fit in fits:
         fit.score()  # the end of a fit may have gone back to other weights
     results = [fit.result for fit in fits]
@@ -283,4 +285,10 @@ def chooses_epoch(estimator: Any) -> bool:
 def mean_score(results: Sequence[FoldResult], metric: str) -> float:
     """Return the mean over folds of the score that counts."""
     scores = [result.test_scores for result in results]
+    for each in scores:
+        if isinstance(each, dict) and metric not in each:
+            raise ValueError(
+                f"The 'scoring' function must return the score to optimize, {metric!r}. Got "
+                f"{', '.join(each)} instead. Let 'refit' or 'objectives' name one of them."
+            )
     return float(np.mean([each[metric] if isinstance(each, dict) else each for each in scores]))

@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict
 from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Self
 from uuid import uuid4
 
+import joblib
 import numpy as np
 import optuna
 from joblib import effective_n_jobs
@@ -22,7 +22,6 @@ from optuna import Study
 from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import _fit_context, clone
 from sklearn.metrics._scorer import _MultimetricScorer
@@ -35,7 +34,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_rnn.model_selection._folds import FoldResult, Judging, Rows, chooses_epoch
+from sklearn_rnn.model_selection._folds import Judging, Rows, chooses_epoch
+from sklearn_rnn.model_selection._outcomes import (
+    check_some_are_complete,
+    fold_results,
+    no_scores,
+)
 from sklearn_rnn.model_selection._pausing import can_pause, last_step
 from sklearn_rnn.model_selection._shared_data import SharedData, Unshared
 from sklearn_rnn.model_selection._shared_search import SharedSearch
@@ -43,14 +47,20 @@ from sklearn_rnn.model_selection._space import suggest_space
 from sklearn_rnn.model_selection._study import (
     OUTCOME,
     SEARCH,
+    Direction,
     SeededByTrial,
     Space,
     carried_out,
+    check_choices,
+    check_directions,
     check_same_search,
+    digest,
     give_up,
     in_memory,
     opened,
     params_of,
+    plain_params,
+    plain_scoring,
     progress_shown,
 )
 from sklearn_rnn.model_selection._trials import MEASURED, Search, log_level
@@ -103,12 +113,16 @@ class OptunaSearchCV(SharedSearch):
         by a splitter that shuffles without a seed.
     sampler : optuna.samplers.BaseSampler, default=None
         What to try next. None is TPE [2]_, whose random numbers come from ``random_state`` and the
-        number of the trial: a search that is taken up again suggests what it would have.
+        number of the trial: a search that is taken up again suggests what it would have. Workers
+        have copies of a sampler that is passed, each with a new seed, or all would suggest the
+        same.
     pruner : optuna.pruners.BasePruner, default=None
         When to end a trial. None is asynchronous successive halving [3]_ for estimators whose fit
         can pause: of the trials that have come to a tenth of ``max_epochs``, but five epochs at
         least, the best third goes on, again so at three times as many and at nine. Other estimators
-        are not pruned by default; a pruner that is passed is asked after each of their folds.
+        are not pruned by default; a pruner that is passed is asked after each of their folds. None
+        is pruned at its end, nor where what is optimized is no score. A subclass with a ``fit`` of
+        its own can't pause.
         ``optuna.pruners.NopPruner()`` ends no trial. A fit that can pause is looked at after each
         epoch; of more than 50, after the first ten and 50 others, evenly spread, since scoring
         takes time too.
@@ -116,7 +130,8 @@ class OptunaSearchCV(SharedSearch):
         Where trials are kept: the path of a file (an Optuna journal), or the URL of a database
         ("postgresql+psycopg://..."). All that run the same search with one storage and
         ``study_name`` share its trials, on as many machines as reach it, and a search that was
-        killed goes on when it is run again. None keeps them until ``fit`` returns.
+        killed goes on when it is run again, maybe with another space in a dict; estimator, scoring,
+        rows and splits must be the same. None keeps them until ``fit`` returns.
     study_name : str, default=None
         Needed with a ``storage`` that is to be found again.
     epochs : {"best", "last"}, default="last"
@@ -318,7 +333,7 @@ class OptunaSearchCV(SharedSearch):
             n_workers = min(n_workers, self.n_trials)
         quiet = not self.verbose
         with log_level(quiet), self._opened_study(objectives, n_workers) as study:
-            check_same_search(study, splits, self.estimator)
+            check_same_search(study, self._identity(X, y, splits))
             search = self._search(rows, splits, judging, objectives, n_workers)
             with progress_shown(study, self.n_trials, shown=self.progress_bar):
                 self._run(search, study)
@@ -328,6 +343,15 @@ class OptunaSearchCV(SharedSearch):
         if self.refit:
             self._refit(rows, self._epochs_of_refit())
         return self
+
+    def _identity(self, X: Any, y: Any, splits: Sequence[Any]) -> dict[str, Any]:
+        """Return what must be the same in all that share a study."""
+        return {
+            "splits": digest(splits),
+            "data": None if self.storage is None else joblib.hash([X, y]),
+            "estimator": plain_params(self.estimator),
+            "scoring": plain_scoring(self.scoring),
+        }
 
     def _checked_objectives(self, scorer: Any, metric: Any) -> list[str]:
         """Return the names of what is optimized."""
@@ -350,10 +374,10 @@ class OptunaSearchCV(SharedSearch):
                 "The 'objectives' parameter must name one or more of "
                 f"{', '.join((*scores, *MEASURED))}. Got {names!r} instead."
             )
-        if len(names) > 1 and not isinstance(self.pruner, NopPruner | None):
+        if not _is_one_score(names) and not isinstance(self.pruner, NopPruner | None):
             raise ValueError(
-                "A 'pruner' goes by one score, and can't be had with several 'objectives'. "
-                f"Set pruner=None. Got {self.pruner!r} and {names!r}."
+                "A 'pruner' goes by one score, and can't be had with several 'objectives' or "
+                f"others. Set pruner=None. Got {self.pruner!r} and {names!r}."
             )
         return names
 
@@ -364,12 +388,15 @@ class OptunaSearchCV(SharedSearch):
             place = self.storage
             if place is None and n_workers > 1:
                 place = Path(folder) / "journal"
+            if place is not None:
+                check_choices(self._space)
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             sampler = SeededByTrial(seed) if self.sampler is None else self.sampler
-            down, up = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE
-            directions = [down if name in MEASURED else up for name in objectives]
-            with opened(place) as storage:
-                yield optuna.create_study(
+            directions: list[Direction] = [
+                "minimize" if name in MEASURED else "maximize" for name in objectives
+            ]
+            with opened(place, n_workers) as storage:
+                study = optuna.create_study(
                     storage=storage,
                     study_name=self.study_name,
                     sampler=sampler,
@@ -377,13 +404,23 @@ class OptunaSearchCV(SharedSearch):
                     directions=directions,
                     load_if_exists=True,
                 )
+                check_directions(study, directions)
+                yield study
 
     @property
     def _space(self) -> Space:
-        return suggest_space(self.estimator) if self.search_space is None else self.search_space
+        if self.search_space is not None:
+            return self.search_space
+        try:
+            return suggest_space(self.estimator)
+        except TypeError as error:
+            raise ValueError(
+                "The 'search_space' parameter must be given, since there is none to suggest for "
+                f"{self.estimator!r}: it is no estimator of sklearn_rnn and holds none."
+            ) from error
 
     def _pruner(self, objectives: Sequence[str]) -> BasePruner:
-        if len(objectives) > 1:
+        if not _is_one_score(objectives):
             return NopPruner()
         if self.pruner is not None:
             return self.pruner
@@ -443,14 +480,9 @@ class OptunaSearchCV(SharedSearch):
         """Make of the study's trials what scikit-learn's searches have when they are done."""
         trials = carried_out(self.study_)
         outcomes = [trial.user_attrs[OUTCOME] for trial in trials]
-        if not any(outcome["state"] == "complete" for outcome in outcomes) and not any(
-            fold["fit_error"] for outcome in outcomes for fold in outcome.get("folds", ())
-        ):
-            raise ValueError(
-                f"No trial was completed: {len(outcomes)} were pruned. Give the search more "
-                "n_trials or timeout, or the pruner more trials before it begins."
-            )
-        out = [fold for trial in trials for fold in self._fold_results(trial, scorer)]
+        check_some_are_complete(outcomes)
+        nothing = no_scores(scorer, outcomes)
+        out = [fold for trial in trials for fold in fold_results(trial, nothing, self.n_splits_)]
         _warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
             _insert_error_scores(out, self.error_score)
@@ -478,17 +510,6 @@ class OptunaSearchCV(SharedSearch):
         if self.refit or not self.multimetric_:
             self._choose(refit_metric)
 
-    def _fold_results(self, trial: FrozenTrial, scorer: Any) -> list[dict[str, Any]]:
-        """Return what each fold came to; NaN where it was not trained to the end."""
-        outcome = trial.user_attrs[OUTCOME]
-        if "folds" in outcome:
-            return outcome["folds"]
-        several = isinstance(scorer, _MultimetricScorer)
-        nothing: Any = dict.fromkeys(scorer._scorers, np.nan) if several else np.nan
-        seconds = trial.duration.total_seconds() / self.n_splits_ if trial.duration else np.nan
-        fold = asdict(FoldResult(nothing, nothing, fit_time=seconds))
-        return [fold] * self.n_splits_
-
     def _choose(self, refit_metric: Any) -> None:
         results = self.cv_results_
         self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
@@ -502,3 +523,7 @@ class OptunaSearchCV(SharedSearch):
         if self.epochs != "best" or chooses_epoch(best):
             return None
         return int(self.cv_results_["n_epochs"][self.best_index_])
+
+
+def _is_one_score(objectives: Sequence[str]) -> bool:
+    return len(objectives) == 1 and objectives[0] not in MEASURED

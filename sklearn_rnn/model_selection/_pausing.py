@@ -20,8 +20,11 @@ def last_step(estimator: Any) -> Any:
 
 
 def can_pause(estimator: Any) -> bool:
-    """Tell whether :func:`fit_by_epoch` has pauses."""
-    return isinstance(last_step(estimator), BaseRecurrent)
+    """Tell whether :func:`fit_by_epoch` has pauses: not in a subclass with a ``fit`` of its own."""
+    last = last_step(estimator)
+    if not isinstance(last, BaseRecurrent):
+        return False
+    return type(last).fit.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def epochs_parameter(estimator: Any) -> str:
@@ -75,7 +78,7 @@ def _fit_all_before(
         innermost = innermost.steps[-1][1]
     name, last = innermost.steps[-1]
     catcher = _Catcher(last)
-    innermost.steps[-1] = (name, catcher)
+    innermost.steps = [*innermost.steps[:-1], (name, catcher)]
     try:
         pipeline.fit(X, y, **fit_params)
     finally:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
+from joblib.parallel import get_active_backend
 from optuna import Study, Trial
 from optuna.distributions import (
     BaseDistribution,
@@ -20,7 +21,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
@@ -34,20 +35,27 @@ SEARCH = "sklearn_rnn:search"
 _ALIVE = "sklearn_rnn:alive"
 _IDENTITY = "sklearn_rnn:made with"
 _NO_SAY = ("checkpoint_dir", "checkpoint_every", "device", "memory", "n_jobs", "verbose")
+_PLAIN = (str, int, float, bool, type(None))
 _POLL_SECONDS = 0.2
 
+Direction = Literal["minimize", "maximize"]
 Space = Mapping[str, BaseDistribution] | Callable[[BaseTrial], Mapping[str, Any]]
 
 
 @contextmanager
-def opened(storage: Any) -> Iterator[BaseStorage | None]:
+def opened(storage: Any, n_workers: int = 1) -> Iterator[BaseStorage | None]:
     """Give what Optuna takes: a file's path becomes a journal, a URL a database, closed at the end.
 
     Raises
     ------
     ValueError
-        If it is nothing of the kind.
+        If it is nothing of the kind, or workers would not share it.
     """
+    if isinstance(storage, InMemoryStorage) and n_workers > 1 and not _threads_are_workers():
+        raise ValueError(
+            "The 'storage' parameter must be one that processes share, with n_jobs > 1: None, the "
+            "path of a journal file or the URL of a database. Got an InMemoryStorage instead."
+        )
     if storage is None or isinstance(storage, BaseStorage):
         yield storage
     elif isinstance(storage, str) and "://" in storage:
@@ -68,8 +76,29 @@ def opened(storage: Any) -> Iterator[BaseStorage | None]:
         )
 
 
+def _threads_are_workers() -> bool:
+    return bool(getattr(get_active_backend()[0], "supports_sharedmem", False))
+
+
+def check_choices(space: Space) -> None:
+    """Raise ValueError if a storage would not give choices back as they were."""
+    for name, distribution in () if callable(space) else space.items():
+        for choice in getattr(distribution, "choices", ()):
+            if not isinstance(choice, _PLAIN):
+                raise ValueError(
+                    f"The choices of {name!r} in the 'search_space' must be None, bool, int, float "
+                    "or str to be kept in a storage, as several workers need it. Got "
+                    f"{choice!r}. Pass a function that suggests the number of a choice: "
+                    "lambda trial: {"
+                    f"{name!r}: choices[trial.suggest_int({name!r}, 0, len(choices) - 1)]"
+                    "}"
+                )
+
+
 def params_of(space: Space, trial: BaseTrial) -> dict[str, Any]:
     """Return a trial's parameters: suggested now, or those that a finished one was given."""
+    if isinstance(trial, FrozenTrial):
+        return _params_of_finished(space, trial)
     if callable(space):
         params = space(trial)
         if not isinstance(params, Mapping):
@@ -79,6 +108,20 @@ def params_of(space: Space, trial: BaseTrial) -> dict[str, Any]:
             )
         return dict(params)
     return {name: _suggest(trial, name, each) for name, each in space.items()}
+
+
+def _params_of_finished(space: Space, trial: FrozenTrial) -> dict[str, Any]:
+    if not callable(space):  # may have been another one when the trial was begun
+        names = [name for name in space if name in trial.params]
+        return {name: trial.params[name] for name in names} | trial.params
+    try:
+        return dict(space(trial))
+    except ValueError as error:
+        raise ValueError(
+            "The 'search_space' must suggest the same when it is called with a finished trial, "
+            f"but fails with trial {trial.number}: {error} After a change of the space pass "
+            "another study_name."
+        ) from error
 
 
 def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
@@ -102,7 +145,8 @@ class SeededByTrial(BaseSampler):
     """TPE whose random numbers depend on the number of a trial, not on who draws them.
 
     A search that is interrupted and taken up again suggests what it would have suggested, and two
-    processes with one seed do not suggest the same.
+    processes with one seed do not suggest the same. Lost trials do not count: their parameters are
+    tried under another number.
 
     Parameters
     ----------
@@ -119,29 +163,31 @@ class SeededByTrial(BaseSampler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["seed"])  # type: ignore[misc]
 
-    def _of(self, trial: FrozenTrial) -> TPESampler:
+    def _of(self, study: Study, trial: FrozenTrial) -> TPESampler:
         number, sampler = getattr(self._own, "sampler", (None, None))
         if number != trial.number or sampler is None:
-            seed = np.random.SeedSequence([self.seed, trial.number]).generate_state(1)[0]
+            trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
+            n_before = trial.number - sum(map(_is_lost, trials[: trial.number]))
+            seed = np.random.SeedSequence([self.seed, n_before]).generate_state(1)[0]
             sampler = TPESampler(seed=int(seed))
             self._own.sampler = trial.number, sampler
         return sampler
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> Any:
         """Ask the trial's own sampler."""
-        return self._of(trial).infer_relative_search_space(study, trial)
+        return self._of(study, trial).infer_relative_search_space(study, trial)
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: Any) -> Any:
         """Ask the trial's own sampler."""
-        return self._of(trial).sample_relative(study, trial, search_space)
+        return self._of(study, trial).sample_relative(study, trial, search_space)
 
     def sample_independent(self, study: Study, trial: FrozenTrial, name: str, dist: Any) -> Any:
         """Ask the trial's own sampler."""
-        return self._of(trial).sample_independent(study, trial, name, dist)
+        return self._of(study, trial).sample_independent(study, trial, name, dist)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Ask the trial's own sampler."""
-        self._of(trial).before_trial(study, trial)
+        self._of(study, trial).before_trial(study, trial)
 
     def after_trial(
         self,
@@ -151,7 +197,7 @@ class SeededByTrial(BaseSampler):
         values: Sequence[float] | None,
     ) -> None:
         """Ask the trial's own sampler."""
-        self._of(trial).after_trial(study, trial, state, values)
+        self._of(study, trial).after_trial(study, trial, state, values)
 
 
 @contextmanager
@@ -162,7 +208,7 @@ def kept_alive(trial: Trial, search: str, stale_after: float) -> Iterator[None]:
 
     def tell() -> None:
         while True:
-            with suppress(UpdateFinishedTrialError):
+            with suppress(UpdateFinishedTrialError, StorageInternalError):  # the next may do
                 trial.set_user_attr(_ALIVE, time.time())
             if stopped.wait(stale_after / 4):
                 return
@@ -190,7 +236,17 @@ def give_up(study: Study, trial: FrozenTrial) -> None:
         study.tell(trial.number, state=TrialState.FAIL)
     except (ValueError, UpdateFinishedTrialError):  # another process was faster
         return
-    study.enqueue_trial(trial.params)
+    put_back(study, trial.number)
+
+
+def put_back(study: Study, number: int) -> None:
+    """Put a trial's parameters in the queue, and those that it was to be given from there."""
+    trial = study.get_trials(deepcopy=False)[number]
+    study.enqueue_trial(trial.system_attrs.get("fixed_params", {}) | trial.params)
+
+
+def _is_lost(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.FAIL and OUTCOME not in trial.user_attrs
 
 
 def carried_out(study: Study) -> list[FrozenTrial]:
@@ -241,46 +297,79 @@ def is_surplus(study: Study, number: int, n_trials: int | None) -> bool:
     return len(before) >= n_trials
 
 
-def check_same_search(study: Study, splits: Sequence[Any], estimator: Any) -> None:
-    """Note in a new study what it is made with; raise ValueError if an old one differs in it."""
-    said: dict[str, Any] = {"splits": _digest(splits), "estimator": _plain_params(estimator)}
+def check_directions(study: Study, directions: Sequence[Direction]) -> None:
+    """Raise ValueError if an old study optimizes something else."""
+    stored = [direction.name.lower() for direction in study.directions]
+    if stored != list(directions):
+        raise ValueError(
+            f"The study {study.study_name!r} was created to {' and '.join(stored)}, but the "
+            f"'objectives' are to {' and '.join(directions)}: scores are maximized, times and "
+            "sizes minimized. Create it with these directions, or pass another study_name."
+        )
+
+
+def check_same_search(study: Study, said: Mapping[str, Any]) -> None:
+    """Note in a new study what it is made with; raise ValueError if an old one differs in it.
+
+    Parameters
+    ----------
+    study : Study
+    said : dict
+        "splits", "data", "estimator" and "scoring", as JSON has it.
+    """
     stored = study.user_attrs.get(_IDENTITY)
     if stored is None:
         study.set_user_attr(_IDENTITY, said)
         return
-    if stored["splits"] != said["splits"]:
-        raise ValueError(
-            f"The study {study.study_name!r} was made with other splits, so its scores can't "
-            "be compared with those to come. Pass the same data in the same order and a 'cv' "
-            "that splits the same way each time (an int, or a splitter with a random_state), "
-            "or another study_name."
-        )
+    for name in ("splits", "data"):
+        if stored.get(name, said[name]) != said[name]:
+            raise ValueError(
+                f"The study {study.study_name!r} was made with other {name}, so its scores can't "
+                "be compared with those to come. Pass the same data in the same order and a 'cv' "
+                "that splits the same way each time (an int, or a splitter with a random_state), "
+                "or another study_name."
+            )
     old, new = stored["estimator"], said["estimator"]
-    other = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
-    if other:
+    other = [n for n in sorted(old.keys() | new.keys()) if repr(old.get(n)) != repr(new.get(n))]
+    if other:  # by repr, since NaN is not equal to itself
         raise ValueError(
             f"The study {study.study_name!r} was made with another estimator: {other[0]} was "
             f"{old.get(other[0])!r}, now {new.get(other[0])!r}. Set it back, or pass another "
             "study_name."
         )
+    scoring = stored.get("scoring", said["scoring"])
+    if scoring != said["scoring"]:
+        raise ValueError(
+            f"The study {study.study_name!r} was made with scoring={scoring!r}, now it is "
+            f"{said['scoring']!r}. Set it back, or pass another study_name."
+        )
 
 
-def _digest(splits: Sequence[Any]) -> str:
-    digest = sha256()
+def digest(splits: Sequence[Any]) -> str:
+    """Return a number of all splits."""
+    all_rows = sha256()
     for rows in (rows for split in splits for rows in split):
-        digest.update(np.ascontiguousarray(rows).tobytes() + b"|")
-    return digest.hexdigest()
+        all_rows.update(np.ascontiguousarray(rows).tobytes() + b"|")
+    return all_rows.hexdigest()
 
 
-def _plain_params(estimator: Any) -> dict[str, Any]:
+def plain_params(estimator: Any) -> dict[str, Any]:
     """Return the class and the parameters that are plain values, but those of no say."""
     params = {
         name: value
         for name, value in estimator.get_params().items()
-        if isinstance(value, str | int | float | bool | None)
-        and name.split("__")[-1] not in _NO_SAY
+        if isinstance(value, _PLAIN) and name.split("__")[-1] not in _NO_SAY
     }
     return {"class": type(estimator).__name__, **params}
+
+
+def plain_scoring(scoring: Any) -> Any:
+    """Return the names of scores, as JSON has them; of functions there is nothing to compare."""
+    if isinstance(scoring, Mapping):
+        return {name: plain_scoring(each) for name, each in scoring.items()}
+    if callable(scoring):
+        return "a function"
+    return scoring if isinstance(scoring, str | None) else list(scoring)
 
 
 def in_memory(study: Study) -> Study:

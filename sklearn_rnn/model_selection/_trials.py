@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 import torch
 from optuna import Study, Trial, TrialPruned
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
 from sklearn_rnn.model_selection._folds import FoldResult, Judging, Split, evaluate, mean_score
@@ -23,6 +24,7 @@ from sklearn_rnn.model_selection._study import (
     is_surplus,
     kept_alive,
     params_of,
+    put_back,
     wait_for_work,
 )
 
@@ -81,17 +83,38 @@ class Search:
     def take_part(self, study: Study) -> None:
         """Carry out trials until there are enough, time is up, or a callback stops the study."""
         with _cores_shared(self.n_workers), log_level(self.quiet):
-            if not self._has_work(study):
-                return
-            remaining = self.until - time.time()
+            if self.n_workers > 1:  # or copies of a sampler would all suggest the same
+                study.sampler.reseed_rng()
+            while self._has_work(study):
+                if self._carry_out_many(study):
+                    if self._has_work(study):  # but a callback wanted no more
+                        study.set_user_attr(_STOPPED, self.name)
+                    return
+
+    def _carry_out_many(self, study: Study) -> bool:
+        """Return whether it came to an end: not if a trial was given to another meanwhile."""
+        taken = False
+
+        def objective(trial: Trial) -> float | list[float]:
+            nonlocal taken
+            try:
+                return self._carry_out(trial)
+            except UpdateFinishedTrialError:  # this process slept, and was thought to be dead
+                taken = True
+                raise
+
+        remaining = self.until - time.time()
+        try:
             study.optimize(
-                self._carry_out,
+                objective,
                 timeout=None if remaining == np.inf else max(remaining, 0.0),
                 catch=(Surplus,),
                 callbacks=[*self.callbacks, self._stop_when_done],
             )
-            if self._has_work(study):  # but a callback wanted no more
-                study.set_user_attr(_STOPPED, self.name)
+        except ValueError:  # Optuna can't tell the outcome of what has one
+            if not taken:
+                raise
+        return not taken
 
     def _has_work(self, study: Study) -> bool:
         if study.user_attrs.get(_STOPPED) == self.name:
@@ -108,11 +131,11 @@ class Search:
             raise Surplus
         n_steps = 0
 
-        def report(step: int, score: float) -> None:
+        def report(step: int, score: float, is_last: bool) -> None:
             nonlocal n_steps
             n_steps = step
             trial.report(score, step)
-            if trial.should_prune():
+            if not is_last and trial.should_prune():  # at the end there is nothing to save
                 raise TrialPruned
 
         with kept_alive(trial, self.name, self.stale_after):
@@ -128,6 +151,9 @@ class Search:
                 )
             except TrialPruned:
                 trial.set_user_attr(OUTCOME, {"state": "pruned", "n_epochs": n_steps})
+                raise
+            except KeyboardInterrupt:
+                put_back(trial.study, trial.number)
                 raise
         values = [objective_value(results, name, self.judging) for name in self.objectives]
         state = "complete" if np.isfinite(values).all() else "failed"
