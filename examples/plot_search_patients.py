@@ -181,7 +181,7 @@ for cell, color in colors.items():
     left.scatter([], [], color=color, label=cell)
 left.scatter([], [], facecolors="none", edgecolors="gray", label="pruned")
 left.scatter([], [], marker="*", s=200, color="gray", edgecolors="black", label="best")
-left.legend(loc="lower right")
+fig.legend(loc="outside right center")
 left.set(xlabel="Columns chosen for the table", ylabel="Area under the ROC curve, mean of folds")
 left.set_xticks([0, 10, 20, 30], ["no table", 10, 20, 30])
 names = [f"{cell},\n{layers} layer{'s' * (layers - 1)}" for cell, layers in kinds]
