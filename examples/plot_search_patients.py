@@ -1,7 +1,7 @@
 """
-====================================================================
+==============================================================
 Searching a pipeline: visits, facts and aggregates of patients
-====================================================================
+==============================================================
 
 A pipeline has parameters in all its steps, and some make sense only with others: how many
 aggregates to choose, if aggregates are taken in at all; how many units, given how many layers. This
