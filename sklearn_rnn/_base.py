@@ -160,13 +160,15 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         Yields
         ------
         int
-            How many epochs are done. Until it goes on, the estimator predicts as it would if
-            training ended here, but for what early stopping would go back to.
+            How many epochs are done, first of all those of a checkpoint, if there are any. Until it
+            goes on, the estimator predicts as it would if training ended here, but for what early
+            stopping would go back to.
 
         Notes
         -----
         ``send(True)`` ends training there and then, as the last epoch would. Closing the generator
-        leaves the estimator as it was before; what was trained is in its checkpoint, if it has one.
+        leaves the estimator as it was before. Either way what was trained is in its checkpoint, if
+        it has one, and the same fit goes on from there.
         """
         continued = bool(self.warm_start) and hasattr(self, "net_")
         with self._unchanged_on_failure():
@@ -403,7 +405,14 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         samples.target.fit(numbers, weight * factor)
         sequences, static = samples.inputs.sequences, samples.inputs.static
         statistics = channel_statistics(sequences, training, "Channel")
-        part = self._input_part(sequences, training, statistics, random, self.input_dropout)
+        part = self._input_part(
+            sequences,
+            training,
+            statistics,
+            random,
+            self.input_dropout,
+            self._differences(sequences, training, statistics),
+        )
         static_part = None
         if static is not None:
             of_static = channel_statistics(static, training, "Static column")
@@ -430,6 +439,12 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         )
         return net
 
+    def _differences(
+        self, sequences: Ragged, training: TrainingRows, statistics: ChannelStatistics
+    ) -> tuple[np.ndarray, ...]:
+        """Return which channels are also read as differences, and by what scale; or nothing."""
+        return ()
+
     def _longest_read(self, samples: Samples, training: TrainingRows) -> int:
         """Return the steps of the longest training sequence, of X or of y."""
         lengths = [samples.inputs.sequences.lengths[training.rows]]
@@ -455,10 +470,11 @@ class BaseRecurrent(SequenceReader, BaseEstimator, ABC):
         statistics: ChannelStatistics,
         random: torch.Generator,
         dropout: float = 0.0,
+        differences: tuple[np.ndarray, ...] = (),
     ) -> MixedInput:
         if not self.standardize:
             statistics = statistics.unscaled()
-        numeric = (statistics.mean, statistics.scale, statistics.has_missing)
+        numeric = (statistics.mean, statistics.scale, statistics.has_missing, *differences)
         return MixedInput(
             NumericInput(*map(torch.from_numpy, numeric)),
             [

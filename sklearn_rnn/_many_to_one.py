@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from sklearn_rnn._base import BaseRecurrent
-from sklearn_rnn._params import Rule, a_subclass, none, one_of
+from sklearn_rnn._params import Rule, a_bool, a_subclass, none, one_of
 from sklearn_rnn._shared_parameters import AUGMENTATION
 from sklearn_rnn.data.batching import DeviceInputs
 from sklearn_rnn.data.canonical import TrainingRows
 from sklearn_rnn.data.prefixes import DevicePrefixes
-from sklearn_rnn.data.ragged import in_rows
+from sklearn_rnn.data.ragged import Ragged, in_rows
+from sklearn_rnn.data.statistics import ChannelStatistics, smooth_channels, step_sizes
 from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.nn.pooling import POOLINGS, AttentionPooling, Pooling
 from sklearn_rnn.nn.stem import STEMS
@@ -31,7 +32,12 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
         "pooling": one_of(POOLINGS) | a_subclass(Pooling),
         "stem": one_of(STEMS) | none(),
         "augmentation": AUGMENTATION,
+        "differences": a_bool() | one_of(["auto"]),
     }
+
+    @property
+    def _settled_parameters(self) -> tuple[str, ...]:
+        return (*super()._settled_parameters, "differences")
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the pooled embedding of each sequence, what the head reads.
@@ -90,6 +96,17 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
         if not lengths.any():
             return np.empty((0, self._target.n_outputs)), lengths
         return predict_in_batches(module, DevicePrefixes(inputs, self.net_.device)), lengths
+
+    def _differences(
+        self, sequences: Ragged, training: TrainingRows, statistics: ChannelStatistics
+    ) -> tuple[np.ndarray, ...]:
+        if not self.differences or (self.differences == "auto" and not self.standardize):
+            return ()
+        sizes = step_sizes(sequences, training)
+        scale = np.where((sizes > 0) & self.standardize, sizes, 1.0)
+        if self.differences == "auto":
+            return smooth_channels(sizes, statistics), scale
+        return np.ones(len(sizes), dtype=bool), scale
 
     def _longest_read(self, samples: Samples, training: TrainingRows) -> int:
         """Return the steps of the longest training sequence, behind the stem."""

@@ -70,6 +70,11 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
         touched.
     standardize : bool, default=True
         Bring each channel to mean 0 and standard deviation 1, taken from the training rows.
+    differences : bool or "auto", default="auto"
+        Whether channels are also read as differences, the change since the step before, by a scale
+        of their own. "auto" takes the smooth channels alone, whose changes are at most an
+        eighth of their spread (root mean squares over the training rows): one cannot see
+        in their numbers what goes on from step to step. With ``standardize=False`` it takes none.
     lr : float, default=0.01
         Learning rate; the highest one where a schedule changes it.
     max_epochs : int, default=100
@@ -231,6 +236,7 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
         min_frequency=1,
         augmentation=None,
         standardize=True,
+        differences="auto",
         lr=0.01,
         max_epochs=100,
         batch_size="auto",
@@ -272,6 +278,7 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
         self.min_frequency = min_frequency
         self.augmentation = augmentation
         self.standardize = standardize
+        self.differences = differences
         self.lr = lr
         self.max_epochs = max_epochs
         self.batch_size = batch_size

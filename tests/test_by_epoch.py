@@ -91,9 +91,26 @@ def test_fit_by_epoch_closed_is_taken_up_from_its_checkpoint(tmp_path):
     assert [next(pauses), next(pauses)] == [1, 2]
     pauses.close()
     taken_up = model()
-    assert list(taken_up._fit_by_epoch(X, LABELS)) == [3, 4]
+    assert list(taken_up._fit_by_epoch(X, LABELS)) == [2, 3, 4]
     whole = make(RNNClassifier).fit(X, LABELS)
     assert (taken_up.predict_proba(X) == whole.predict_proba(X)).all()
+
+
+def test_fit_by_epoch_ended_is_taken_up_from_its_checkpoint(tmp_path):
+    def model():
+        options = {"early_stopping": True, "n_iter_no_change": 2, "lr": 0.1, "max_epochs": 9}
+        return make(RNNClassifier, **options, checkpoint_dir=tmp_path, checkpoint_every=100)
+
+    ended = stopped_after(model(), 3, X, LABELS)
+    again = stopped_after(model(), 3, X, LABELS)
+    assert ended.n_iter_ == again.n_iter_ == 3
+    assert (ended.predict_proba(X) == again.predict_proba(X)).all()
+    taken_up = model()
+    pauses = list(taken_up._fit_by_epoch(X, LABELS))
+    whole = model().set_params(checkpoint_dir=None).fit(X, LABELS)
+    assert pauses == list(range(3, whole.n_iter_ + 1))
+    assert (taken_up.predict_proba(X) == whole.predict_proba(X)).all()
+    assert list(model()._fit_by_epoch(X, LABELS)) == [whole.n_iter_]
 
 
 def test_fit_by_epoch_goes_on_from_a_warm_start():

@@ -54,9 +54,11 @@ ALLOWED = {
         "_base",
         "_language_model",
         "_many_to_one",
+        "_params",
         "_seq2seq",
         "model_selection",
         "nn",
+        "training",
     },
     "inspection": {
         "_base",

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from sklearn.metrics import log_loss
 
+from sklearn_rnn.model_selection import OptunaSearchCV
 from tests.conftest import make_sequences
 
 
@@ -26,8 +27,6 @@ X, y = make_sequences(40)
 """
 AFTER = """
 from optuna.pruners import NopPruner
-
-from sklearn_rnn.model_selection import OptunaSearchCV
 
 trials = OptunaSearchCV(
     model,
@@ -67,7 +66,7 @@ CHANGES = {
 }
 
 
-def test_search_on_a_cluster_scores_as_in_one_process():
+def test_searches_on_a_cluster_run_there_and_score_as_in_one_process():
     code = BEFORE + code_block("many_machines.rst", "ray-search", CHANGES) + AFTER
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}  # no files at home
     done = subprocess.run(
@@ -77,5 +76,6 @@ def test_search_on_a_cluster_scores_as_in_one_process():
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Mean, spread and missingness of the channels, from the training rows alone."""
+"""Mean, spread, smoothness and gaps of the channels, from the training rows alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import numpy as np
 
 from sklearn_rnn.data.canonical import TrainingRows
 from sklearn_rnn.data.ragged import Ragged
+
+SMOOTH = 1 / 8
+"""A channel is smooth whose changes from step to step are at most so much of its spread: its
+numbers hardly differ from their neighbours. Measured on curves, see ``docs/defaults.rst``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,35 @@ def channel_statistics(
     return ChannelStatistics(mean, scale, has_missing, std)
 
 
+def step_sizes(sequences: Ragged, training: TrainingRows) -> np.ndarray:
+    """Return how much each channel changes from one step to the next in the training rows.
+
+    Returns
+    -------
+    ndarray of shape (n_channels,), float64
+        The root mean square of the changes, weighted as in :func:`channel_statistics`; 0 for a
+        channel that never changes, or that has no two steps in a row.
+    """
+    is_first = np.zeros(len(sequences.values), dtype=bool)
+    is_first[sequences.offsets[:-1][sequences.lengths > 0]] = True
+    weight_of_row = _weight_of_row(sequences, training)
+    count = np.zeros(sequences.n_channels)
+    squares = np.zeros(sequences.n_channels)
+    for rows in sequences.row_chunks(training.rows):
+        steps = sequences.steps_of(rows)
+        changes = np.diff(sequences.values[steps].astype(np.float64), axis=0)
+        weight = np.repeat(weight_of_row[rows], sequences.lengths[rows])[1:]
+        weight = weight * ~is_first[steps][1:]
+        count += weight @ ~np.isnan(changes)
+        squares += weight @ np.square(np.nan_to_num(changes, copy=False))
+    return np.sqrt(squares / np.where(count > 0, count, 1.0))
+
+
+def smooth_channels(sizes: np.ndarray, statistics: ChannelStatistics) -> np.ndarray:
+    """Tell which channels change by little from step to step, beside their spread."""
+    return (sizes > 0) & (sizes <= SMOOTH * statistics.std)
+
+
 def category_counts(sequences: Ragged, training: TrainingRows) -> list[np.ndarray]:
     """Return how often each code stands in an epoch, an array a categorical channel."""
     copies = np.zeros(len(sequences), dtype=np.int64)
@@ -94,8 +127,13 @@ def _warn_of_lost_digits(mean: np.ndarray, scale: np.ndarray, what: str) -> None
 
 def _chunks(sequences: Ragged, training: TrainingRows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the steps (float64) of some rows at a time and the weight of each step."""
-    weight_of_row = np.zeros(len(sequences))
-    weight_of_row[training.rows] = training.weight
+    weight_of_row = _weight_of_row(sequences, training)
     for rows in sequences.row_chunks(training.rows):
         weight = np.repeat(weight_of_row[rows], sequences.lengths[rows])
         yield sequences.values[sequences.steps_of(rows)].astype(np.float64), weight
+
+
+def _weight_of_row(sequences: Ragged, training: TrainingRows) -> np.ndarray:
+    weight = np.zeros(len(sequences))
+    weight[training.rows] = training.weight
+    return weight

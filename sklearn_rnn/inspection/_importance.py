@@ -73,7 +73,8 @@ def step_importance(
     baseline : array-like of shape (n_numbers,), optional
         Number(s) a step that tell nothing, in the units of X, one for each numeric channel;
         without, the channels' means in ``fit``. At each step of the baseline categories are unknown
-        and no number is missing.
+        and no number is missing. Changes between steps, which the network may read beside the
+        numbers, are zero there and count for the later step.
     n_steps : int, default=50
         Points of the way at which gradients are computed. Sequences whose sum is then more than 2%
         beside the difference of the predictions get four times as many, and again: gated networks
@@ -394,6 +395,7 @@ class _Columns:
         owners = [
             *of_numbers,
             *(of_numbers[i] for i in numeric.indicated.tolist()),
+            *(of_numbers[i] for i in numeric.differenced.tolist()),
             *(o for i, o in enumerate(of_categories) for _ in range(categorical[i].output_size)),
         ]
         self._owners = np.eye(self.width)[owners]
@@ -401,7 +403,8 @@ class _Columns:
         if numbers is not None:
             start = (numbers.to(numeric.mean) - numeric.mean) / numeric.scale
         unknown = [c.embedding.weight[0] for c in categorical]
-        self.baseline = torch.cat([start, start.new_zeros(len(numeric.indicated)), *unknown])
+        n_beside = len(numeric.indicated) + len(numeric.differenced)
+        self.baseline = torch.cat([start, start.new_zeros(n_beside), *unknown])
 
     def folded(self, attributions: Tensor) -> np.ndarray:
         """Return attributions (..., numbers) summed over what belongs to a column of X."""
@@ -444,7 +447,8 @@ class _Network:
         """Return these samples."""
         batch = self._on_device.gather(rows)
         with torch.no_grad():
-            x = self._part(batch.values, batch.codes)
+            codes = None if batch.codes is None else batch.codes.transpose(0, 1)
+            x = self._part(batch.values.transpose(0, 1), codes).transpose(0, 1)
         start = self.steps.baseline.expand_as(x).clone()
         if self._foretells:
             start[:, 0] = x[:, 0]  # the start of a text is there in any case

@@ -106,11 +106,11 @@ class FoldFit:
         self._epochs = fit_by_epoch(estimator, self._train[0], self._train[1], self._params["fit"])
         self._ended = False
 
-    def advance(self) -> bool:
-        """Train one epoch more; return whether there was one left."""
+    def advance(self, *, end: bool = False) -> bool:
+        """Train one epoch more, or end the fit where it is; return whether it has not ended."""
         with self._timed("fit_time"):
             try:
-                self.n_epochs = next(self._epochs)
+                self.n_epochs = self._epochs.send(True if end else None)
             except StopIteration:
                 return False
             except Exception:
@@ -122,6 +122,13 @@ class FoldFit:
         """Train to the end and score."""
         while self.advance():
             pass
+        self.score()
+
+    def end_after(self, n_epochs: int) -> None:
+        """Train until so many epochs are done, end the fit as its last epoch would, and score."""
+        while self.n_epochs < n_epochs and self.advance():
+            pass
+        self.advance(end=True)
         self.score()
 
     def close(self) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import asdict
 from numbers import Integral, Real
 from pathlib import Path
@@ -25,22 +24,21 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.base import _fit_context, clone
 from sklearn.metrics._scorer import _MultimetricScorer
-from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import (
     _insert_error_scores,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils import Tags, assert_all_finite, check_random_state, get_tags, indexable
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_method_params
 
 from sklearn_rnn.model_selection._folds import FoldResult, Judging, Rows, chooses_epoch
-from sklearn_rnn.model_selection._pausing import can_pause, fit_until, last_step
+from sklearn_rnn.model_selection._pausing import can_pause, last_step
 from sklearn_rnn.model_selection._shared_data import SharedData, Unshared
+from sklearn_rnn.model_selection._shared_search import SharedSearch
 from sklearn_rnn.model_selection._space import suggest_space
 from sklearn_rnn.model_selection._study import (
     OUTCOME,
@@ -61,7 +59,7 @@ _FEWEST_EPOCHS = 5  # that a trial is given
 _MOST_LOSSES = 3  # of workers, with no trial carried out between
 
 
-class OptunaSearchCV(BaseSearchCV):
+class OptunaSearchCV(SharedSearch):
     """Search parameters by Optuna, and give up early on those that train badly.
 
     As :class:`sklearn.model_selection.GridSearchCV` for any estimator: cross-validation, the same
@@ -304,11 +302,7 @@ class OptunaSearchCV(BaseSearchCV):
             holds another search under the same name.
         """
         scorer, refit_metric = self._get_scorers()
-        X, y = indexable(X, y)
-        params = _check_method_params(X, params=params)
-        routed = self._get_routed_params_for_fit(params)
-        splits = self._splits(X, y, routed.splitter.split)
-        rows = Rows(X, y, routed.estimator.fit, routed.scorer.score)
+        rows, splits = self._read(X, y, params)
         objectives = self._checked_objectives(scorer, refit_metric)
         scores = [name for name in objectives if name not in MEASURED]
         metric = scores[0] if scores else refit_metric
@@ -332,29 +326,8 @@ class OptunaSearchCV(BaseSearchCV):
             self.study_ = study if kept else in_memory(study)
         self._take_results(scorer, refit_metric)
         if self.refit:
-            self._refit(rows)
+            self._refit(rows, self._epochs_of_refit())
         return self
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = deepcopy(get_tags(self.estimator))
-        tags.array_api_support = False  # scores are taken together by numpy
-        return tags
-
-    def _splits(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> list[Any]:
-        """Return the one list of splits that all candidates are judged by."""
-        if y is None and get_tags(self).target_tags.required:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None: "
-                f"{type(self.estimator).__name__} learns from it."
-            )
-        if is_classifier(self.estimator) and isinstance(y, np.ndarray) and y.dtype.kind == "f":
-            assert_all_finite(y, input_name="y")  # before labels are counted
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        splits = [tuple(map(np.asarray, split)) for split in cv.split(X, y, **split_params)]
-        if not splits:
-            raise ValueError("The 'cv' parameter must give one split at least. Got none.")
-        self.n_splits_ = len(splits)
-        return splits
 
     def _checked_objectives(self, scorer: Any, metric: Any) -> list[str]:
         """Return the names of what is optimized."""
@@ -523,16 +496,9 @@ class OptunaSearchCV(BaseSearchCV):
             self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
         self.best_params_ = results["params"][self.best_index_]
 
-    def _refit(self, rows: Rows) -> None:
-        """Fit the best candidate on all rows, for as many epochs as were best in the folds."""
-        self.best_estimator_ = clone(self.estimator).set_params(
-            **clone(self.best_params_, safe=False)
-        )
-        n_epochs = None
-        if self.epochs == "best" and not chooses_epoch(self.best_estimator_):
-            n_epochs = int(self.cv_results_["n_epochs"][self.best_index_])
-        started = time.time()
-        fit_until(n_epochs, self.best_estimator_, rows.X, rows.y, rows.fit_params)
-        self.refit_time_ = time.time() - started
-        if hasattr(self.best_estimator_, "feature_names_in_"):
-            self.feature_names_in_ = self.best_estimator_.feature_names_in_
+    def _epochs_of_refit(self) -> int | None:
+        """Return how many epochs were best in the folds; None for all there are."""
+        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+        if self.epochs != "best" or chooses_epoch(best):
+            return None
+        return int(self.cv_results_["n_epochs"][self.best_index_])

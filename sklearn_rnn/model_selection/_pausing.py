@@ -24,6 +24,15 @@ def can_pause(estimator: Any) -> bool:
     return isinstance(last_step(estimator), BaseRecurrent)
 
 
+def epochs_parameter(estimator: Any) -> str:
+    """Return the name by which the epochs of the last step are set."""
+    names = []
+    while isinstance(estimator, Pipeline):
+        name, estimator = estimator.steps[-1]
+        names.append(name)
+    return "__".join([*names, "max_epochs"])
+
+
 def fit_by_epoch(
     estimator: Any, X: Any, y: Any, fit_params: dict[str, Any]
 ) -> Generator[int, bool | None, None]:

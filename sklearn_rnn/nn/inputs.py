@@ -20,36 +20,58 @@ out. Measured on texts, see ``docs/defaults.rst``."""
 
 
 class NumericInput(nn.Module):
-    """Standardise channels and make missing numbers harmless and visible.
+    """Standardise channels and make missing numbers harmless and visible, and small changes too.
 
     A missing number (NaN) becomes zero, the mean, after standardising. Each channel that lacked
     numbers in training has an indicator channel beside it (1 = missing) whose effect is learned.
+    A channel may also have its differences beside it, the change since the step before, by their
+    own scale: zero at the first step and beside a missing number.
 
     Parameters
     ----------
     mean, scale : Tensor of shape (n_channels,)
     has_missing : Tensor of shape (n_channels,), bool
         Which channels get an indicator.
+    differenced : Tensor of shape (n_channels,), bool, optional
+        Which channels get their differences. With any, time is the first axis of what is read.
+    step_scale : Tensor of shape (n_channels,), optional
+        What differences are divided by.
     """
 
     mean: Tensor
     scale: Tensor
     indicated: Tensor
+    differenced: Tensor
+    step_scale: Tensor
 
-    def __init__(self, mean: Tensor, scale: Tensor, has_missing: Tensor) -> None:
+    def __init__(
+        self,
+        mean: Tensor,
+        scale: Tensor,
+        has_missing: Tensor,
+        differenced: Tensor | None = None,
+        step_scale: Tensor | None = None,
+    ) -> None:
         super().__init__()
+        if differenced is None or step_scale is None:
+            differenced, step_scale = torch.zeros_like(has_missing), torch.ones_like(scale)
         self.register_buffer("mean", mean.to(torch.float32))
         self.register_buffer("scale", scale.to(torch.float32))
         self.register_buffer("indicated", has_missing.nonzero().view(-1))
-        self.output_size = len(mean) + len(self.indicated)
+        self.register_buffer("differenced", differenced.nonzero().view(-1))
+        self.register_buffer("step_scale", step_scale[differenced].to(torch.float32))
+        self.output_size = len(mean) + len(self.indicated) + len(self.differenced)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Return a Tensor of shape (..., channels + indicators) without NaN."""
-        x = ((values - self.mean) / self.scale).nan_to_num(nan=0.0)
-        if len(self.indicated) == 0:
-            return x
-        missing = values.index_select(-1, self.indicated).isnan()
-        return torch.cat([x, missing.to(x.dtype)], dim=-1)
+        """Return a Tensor of shape (..., channels + indicators + differences) without NaN."""
+        parts = [((values - self.mean) / self.scale).nan_to_num(nan=0.0)]
+        if len(self.indicated) > 0:
+            parts.append(values.index_select(-1, self.indicated).isnan().to(parts[0].dtype))
+        if len(self.differenced) > 0:
+            x = values.index_select(-1, self.differenced)
+            changes = x.diff(dim=0, prepend=x[:1]) / self.step_scale
+            parts.append(changes.nan_to_num(nan=0.0))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
 
 class CategoricalInput(nn.Module):

@@ -39,6 +39,13 @@ _SECONDS_OF_WRITING = 600.0
 _OF_SKORCH = ("epoch_timer", "train_loss", "valid_loss")  # which every net has
 _logger = logging.getLogger("sklearn_rnn")
 
+BEGAN_ANEW = (
+    "The callbacks %s store no state, so they began anew when training went on from epoch %d. "
+    "If they change training, the result is not that of an uninterrupted one: give them state_dict "
+    "and load_state_dict."
+)
+"""What is logged of callbacks that can't be taken up where they were."""
+
 
 class Checkpoint(Callback):
     """Store a training every few epochs, and at its start go on from what is stored.
@@ -106,13 +113,7 @@ class Checkpoint(Callback):
         _logger.info("Went on from epoch %d, stored in %s.", n_epochs, self.path)
         anew = _without_state(net)
         if anew and 0 < n_epochs < self.n_epochs:
-            _logger.warning(
-                "The callbacks %s store no state, so they began anew when training went on from "
-                "epoch %d. If they change training, the result is not that of an uninterrupted "
-                "one: give them state_dict and load_state_dict.",
-                ", ".join(anew),
-                n_epochs,
-            )
+            _logger.warning(BEGAN_ANEW, ", ".join(anew), n_epochs)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Store the training when it is time to."""
@@ -209,10 +210,14 @@ def _without_state(net: Any) -> list[str]:
     return [
         name
         for name, callback in net.callbacks_
-        if type(callback).__module__.partition(".")[0] != "sklearn_rnn"
-        and name not in _OF_SKORCH
-        and not hasattr(callback, "state_dict")
+        if name not in _OF_SKORCH and begins_anew(callback)
     ]
+
+
+def begins_anew(callback: Any) -> bool:
+    """Tell whether a callback is the user's and stores no state."""
+    own = type(callback).__module__.partition(".")[0] == "sklearn_rnn"
+    return not own and not hasattr(callback, "state_dict")
 
 
 def _made(directory: str | Path) -> Path:

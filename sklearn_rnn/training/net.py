@@ -182,8 +182,9 @@ def train(
     Yields
     ------
     int
-        After each epoch, how many are done. True sent back ends training as the last epoch would;
-        a training that is closed here goes into its checkpoint, if it has one.
+        After each epoch, and before the first one where a checkpoint has brought some, how many are
+        done. True sent back ends training as the last epoch would. A training that is ended or
+        closed here goes into its checkpoint, if it has one.
     """
     last = [] if checkpoint is None else [checkpoint]  # stores what the others have made of it
     team = current_team()
@@ -200,13 +201,16 @@ def train(
     try:
         n_before = len(net.history)
         net.notify("on_train_begin", X=training, y=validation)
-        n_left = 0 if net.stop_requested else n_epochs - (len(net.history) - n_before)
+        n_done = len(net.history) - n_before
+        ended = bool(n_done and (yield n_done))
         with freed_memory_kept():
-            for _ in range(n_left):
+            while n_done < n_epochs and not (ended or net.stop_requested):
                 with suppress(StopTraining):
                     net.fit_loop(training, validation, epochs=1)
-                if (yield len(net.history) - n_before) or net.stop_requested:
-                    break
+                n_done = len(net.history) - n_before
+                ended = bool((yield n_done))
+                if ended and checkpoint is not None:
+                    checkpoint.store(net)
         net.notify("on_train_end", X=training, y=validation)
     except GeneratorExit:
         if checkpoint is not None:

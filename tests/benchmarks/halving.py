@@ -1,0 +1,143 @@
+"""What halving costs that trains on, beside scikit-learn's, which fits anew at each rung.
+
+python -m tests.benchmarks.halving > docs/halving.csv
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from time import process_time
+
+import torch
+from scipy.stats import loguniform
+from sklearn.base import clone
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingRandomSearchCV as AnewSearchCV
+from sklearn.model_selection import StratifiedKFold
+
+from sklearn_rnn import RNNClassifier
+from sklearn_rnn.datasets import load_japanese_vowels
+from sklearn_rnn.model_selection import HalvingRandomSearchCV
+
+SEEDS = range(3)
+SPACE = {
+    "hidden_size": [16, 32, 64],
+    "cell": ["gru", "lstm"],
+    "lr": loguniform(1e-3, 1e-1),
+    "dropout": [0.0, 0.2, 0.4],
+}
+SIZES = [  # factor, candidates, epochs
+    (2, 32, 96),
+    (3, 27, 81),
+]
+COLUMNS = (
+    "factor",
+    "candidates",
+    "rungs",
+    "seed",
+    "share of epochs",
+    "share of training time",
+    "share of all time",
+    "seconds anew",
+    "seconds continued",
+    "same best candidate",
+    "score anew",
+    "score continued",
+    "test anew",
+    "test continued",
+)
+
+
+class TimedScorer:
+    """The estimator's own score, and the processor time that it took."""
+
+    seconds = 0.0
+
+    def __call__(self, estimator, X, y):
+        """Score."""
+        started = process_time()
+        score = estimator.score(X, y)
+        self.seconds += process_time() - started
+        return score
+
+
+def searched(kind, factor, n_candidates, n_epochs, seed):
+    """Return a search that is done, and the seconds it took: in all, and but for scoring."""
+    scorer = TimedScorer()
+    search = kind(
+        RNNClassifier(max_epochs=n_epochs, random_state=seed, device="cpu"),
+        SPACE,
+        n_candidates=n_candidates,
+        factor=factor,
+        resource="max_epochs",
+        max_resources=n_epochs,
+        min_resources="exhaust",
+        cv=StratifiedKFold(3, shuffle=True, random_state=seed),
+        scoring=scorer,
+        refit=False,
+        return_train_score=False,
+        random_state=seed,
+    )
+    X, y = load_japanese_vowels(return_X_y=True, split="train")
+    started = process_time()
+    search.fit(X, y)
+    seconds = process_time() - started
+    return search, seconds, seconds - scorer.seconds
+
+
+def accuracy_on_test(search):
+    """Fit the best candidate on all training rows; return its accuracy on the test rows."""
+    model = clone(search.estimator).set_params(**search.best_params_)
+    model.fit(*load_japanese_vowels(return_X_y=True, split="train"))
+    return model.score(*load_japanese_vowels(return_X_y=True, split="test"))
+
+
+def epochs_trained(search, *, anew):
+    """Return how many epochs a candidate's folds were trained for, all candidates together."""
+    rungs = search.n_resources_
+    begun_at = [0] * len(rungs) if anew else [0, *rungs]
+    return sum(
+        n * (epochs - begun)
+        for n, epochs, begun in zip(search.n_candidates_, rungs, begun_at, strict=False)
+    )
+
+
+def main():
+    """Print one line a size and seed."""
+    torch.set_num_threads(1)
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    searched(HalvingRandomSearchCV, 2, 2, 2, 0)  # what is first loaded is nobody's
+    for factor, n_candidates, n_epochs in SIZES:
+        for seed in SEEDS:
+            size = (factor, n_candidates, n_epochs, seed)
+            anew, all_anew, fits_anew = searched(AnewSearchCV, *size)
+            ours, all_ours, fits_ours = searched(HalvingRandomSearchCV, *size)
+            first = slice(n_candidates)
+            candidates = [each.cv_results_["params"][first] for each in (anew, ours)]
+            assert candidates[0] == candidates[1]
+            share = epochs_trained(ours, anew=False) / epochs_trained(anew, anew=True)
+            writer.writerow(
+                {
+                    "factor": factor,
+                    "candidates": n_candidates,
+                    "rungs": " ".join(map(str, ours.n_resources_)),
+                    "seed": seed,
+                    "share of epochs": f"{share:.3f}",
+                    "share of training time": f"{fits_ours / fits_anew:.3f}",
+                    "share of all time": f"{all_ours / all_anew:.3f}",
+                    "seconds anew": f"{all_anew:.1f}",
+                    "seconds continued": f"{all_ours:.1f}",
+                    "same best candidate": ours.best_params_ == anew.best_params_,
+                    "score anew": f"{anew.best_score_:.4f}",
+                    "score continued": f"{ours.best_score_:.4f}",
+                    "test anew": f"{accuracy_on_test(anew):.4f}",
+                    "test continued": f"{accuracy_on_test(ours):.4f}",
+                }
+            )
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
