@@ -56,9 +56,9 @@ print(f"{n_pruned} of {len(tried)} trials were pruned,")
 print(f"{n_epochs} of {n_without} epochs were trained: {1 - n_epochs / n_without:.0%} saved")
 
 # %%
-# The learning curves of all trials, pale where the pruner ended one. It looks after 5 and 15 epochs,
-# and lets a trial go on that is in the best third of those that have come so far. To the right where
-# each trial ended, by learning rate and cell.
+# The learning curves of all trials, pale where the pruner ended one. It looks after 5 and 15
+# epochs, and lets a trial go on that is in the best third of those that have come so far. To the
+# right where each trial ended, by learning rate and cell.
 
 fig, (left, right) = plt.subplots(
     1, 2, figsize=(11, 4.5), sharey=True, width_ratios=[3, 2], layout="constrained"
