@@ -235,6 +235,20 @@ def test_workers_with_a_sampler_of_one_seed_suggest_different_things():
     assert first not in found.cv_results_["params"]
 
 
+@pytest.mark.parametrize(
+    ("storage", "message"),
+    [
+        ("nosuch://user:secret@host/database", "is a URL that can't be opened: .*nosuch"),
+        (".", "must be the path of a journal of Optuna, .* Got '.'"),
+        (__file__, "must be the path of a journal of Optuna"),
+    ],
+)
+def test_search_refuses_what_is_no_storage(storage, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        search(storage=storage, study_name="s").fit(X, LABELS)
+    assert "secret" not in str(caught.value)
+
+
 def test_search_by_two_workers_finds_what_one_does():
     one, two = search().fit(X, LABELS), search(n_jobs=2).fit(X, LABELS)
     pd.testing.assert_frame_equal(scores(one), scores(two))

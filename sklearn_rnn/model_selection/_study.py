@@ -26,6 +26,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import BaseTrial, FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 from tqdm.auto import tqdm
 
 OUTCOME = "sklearn_rnn:outcome"
@@ -59,21 +60,41 @@ def opened(storage: Any, n_workers: int = 1) -> Iterator[BaseStorage | None]:
     if storage is None or isinstance(storage, BaseStorage):
         yield storage
     elif isinstance(storage, str) and "://" in storage:
-        database = RDBStorage(storage)
+        database = _database(storage)
         try:
             yield database
         finally:
             database.remove_session()
             database.engine.dispose()
     elif isinstance(storage, str | os.PathLike):
-        path = Path(storage).expanduser()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield JournalStorage(JournalFileBackend(str(path)))
+        yield _journal(Path(storage).expanduser())
     else:
         raise ValueError(
             "The 'storage' parameter must be None, the path of a journal file, the URL of a "
             f"database or an Optuna storage. Got {storage!r} instead."
         )
+
+
+def _database(url: str) -> RDBStorage:
+    try:
+        return RDBStorage(url)
+    except (ImportError, SQLAlchemyError) as error:  # the URL is not shown: it may hold a password
+        raise ValueError(
+            f"The 'storage' parameter is a URL that can't be opened: {error}. It begins with "
+            "dialect and driver, as in postgresql+psycopg://user@host/database, the driver must be "
+            "installed, and the database be there."
+        ) from error
+
+
+def _journal(path: Path) -> JournalStorage:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(path)))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            "The 'storage' parameter must be the path of a journal of Optuna, or of a file that "
+            f"can become one. Got {str(path)!r}: {error}."
+        ) from error
 
 
 def _threads_are_workers() -> bool:
