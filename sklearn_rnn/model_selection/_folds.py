@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from numbers import Number
+from numbers import Real
 from time import perf_counter
 from traceback import format_exc
 from typing import Any
@@ -158,13 +158,13 @@ class FoldFit:
         error_score = self._judging.error_score
         if error_score == "raise":
             raise
-        if not isinstance(error_score, Number):
+        if not isinstance(error_score, Real):
             raise ValueError(
                 f"The 'error_score' parameter must be 'raise' or a number. Got {error_score!r} "
                 "instead."
             )
         self.result.fit_error = format_exc()
-        scores: Any = float(error_score)  # type: ignore[arg-type]
+        scores: Any = float(error_score)
         if isinstance(self._judging.scorer, _MultimetricScorer):
             scores = dict.fromkeys(self._judging.scorer._scorers, scores)
         self.result.test_scores = self.result.train_scores = scores

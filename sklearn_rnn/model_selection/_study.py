@@ -182,7 +182,8 @@ class SeededByTrial(BaseSampler):
         return {"seed": self.seed}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["seed"])  # type: ignore[misc]
+        self.seed = state["seed"]
+        self._own = threading.local()
 
     def _of(self, study: Study, trial: FrozenTrial) -> TPESampler:
         number, sampler = getattr(self._own, "sampler", (None, None))
