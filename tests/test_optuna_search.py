@@ -44,7 +44,7 @@ def search(estimator=None, space=LR, **options):
     return OptunaSearchCV(estimator, space, **defaults | options)
 
 
-CHECKED = {"n_trials": 2, "error_score": "raise"}
+CHECKED = {"n_trials": 2, "error_score": "raise", "pruner": None}  # in names of tests
 
 
 @parametrize_with_checks(
