@@ -199,7 +199,11 @@ def test_channel_dropout_leaves_a_single_channel_alone():
 
 def test_channel_dropout_reads_as_the_mean_in_a_network():
     X = np.arange(80.0).reshape(10, 4, 2)
-    numeric = RNNRegressor(**QUICK).fit(X, np.arange(10)).net_.module_.encoder.inputs.numeric
+    numeric = (
+        RNNRegressor(differences=False, **QUICK)
+        .fit(X, np.arange(10))
+        .net_.module_.encoder.inputs.numeric
+    )
     values = torch.tensor(X, dtype=torch.float32)
     batch = Batch(values, torch.full((10,), 4))
     result = apply(ChannelDropout(0.5), batch).values
