@@ -83,5 +83,6 @@ def setup(app):
     """Let Sphinx call the above."""
     app.connect("autodoc-process-docstring", without_foreign_labels)
 
+
 # Docstrings that searches inherit name terms of scikit-learn's glossary, which is not here.
 suppress_warnings = ["ref.term"]
