@@ -389,7 +389,7 @@ class Failing(CountEpochs):
             raise RuntimeError("out of luck")
 
 
-@pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")  # a fit is made to fail
 def test_fit_that_failed_is_not_tried_again(trained):
     model = small(max_epochs=8, callbacks=[Failing()])
     grid = {"lr": [0.01, 0.1]}

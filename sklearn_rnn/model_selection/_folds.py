@@ -113,7 +113,7 @@ class FoldFit:
                 self.n_epochs = self._epochs.send(True if end else None)
             except StopIteration:
                 return False
-            except Exception:
+            except Exception:  # of whatever kind: it is kept, or raised as it is
                 self._fail()
                 return False
         return True

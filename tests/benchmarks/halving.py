@@ -12,7 +12,7 @@ from time import process_time
 import torch
 from scipy.stats import loguniform
 from sklearn.base import clone
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # lets the next import in
 from sklearn.model_selection import HalvingRandomSearchCV as AnewSearchCV
 from sklearn.model_selection import StratifiedKFold
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from itertools import count
 from pathlib import Path
 
@@ -177,7 +176,6 @@ def judged(X, y, seed, params):
 
 def run(way, seed, budget):
     """Search one way; return how its best score rose, and what it came to."""
-    warnings.filterwarnings("ignore", module="sklearn")
     torch.set_num_threads(1)
     X, y = load_japanese_vowels(split="train", return_X_y=True)
     folds = list(StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(X, y))
