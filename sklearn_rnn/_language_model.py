@@ -5,28 +5,21 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.base import DensityMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import validate_data
 
-from sklearn_rnn._base import BaseRecurrent
+from sklearn_rnn._next_token import BaseNextToken
 from sklearn_rnn._params import Rule, a_number, an_int, check_parameters, none
 from sklearn_rnn._random import generator, spawn_seeds
-from sklearn_rnn.data.batching import DeviceInputs, SequenceTargets
-from sklearn_rnn.data.canonical import canonical_rows, hash_sequences
-from sklearn_rnn.data.next_token import NextTokenTarget, in_windows
-from sklearn_rnn.data.per_sample import read_groups, read_weight
+from sklearn_rnn.data.batching import DeviceInputs
+from sklearn_rnn.data.per_sample import read_weight
 from sklearn_rnn.data.prompts import as_samples, read_prompts
-from sklearn_rnn.data.tables import is_frame, names_of
-from sklearn_rnn.data.tokens import Tokens, is_table, one_column, read_tokens
-from sklearn_rnn.nn.language import LanguageNetwork, draw_by
+from sklearn_rnn.nn.language import draw_by
 from sklearn_rnn.training.net import run_through
 from sklearn_rnn.training.prediction import over_batches
-from sklearn_rnn.training.samples import Samples
 
 _LONGEST_SAMPLE = 1000
 """Tokens of a sample where nothing else is said."""
@@ -34,7 +27,7 @@ _LONGEST_SAMPLE = 1000
 _NO_PARAMETERS = ("bidirectional", "static_to", "standardize")
 
 
-class RNNLanguageModel(DensityMixin, BaseRecurrent):
+class RNNLanguageModel(DensityMixin, BaseNextToken):
     """Recurrent network that foretells the next token of a sequence, and writes sequences.
 
     A recurrent cell (LSTM [1]_, GRU [2]_ or a plain RNN) reads a text or another sequence of tokens
@@ -224,14 +217,9 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
     1.0
     """
 
-    standardize = True  # no parameter: there are no numbers
-    _network_kind = LanguageNetwork
-    _target_kind = NextTokenTarget
-    _target: NextTokenTarget
-    _network_parameters = ("cell", "hidden_size", "num_layers", "dropout", "recurrent_dropout")
     _parameter_rules: ClassVar[dict[str, Rule]] = {
         name: rule
-        for name, rule in BaseRecurrent._parameter_rules.items()
+        for name, rule in BaseNextToken._parameter_rules.items()
         if name not in _NO_PARAMETERS
     } | {"label_smoothing": a_number("[0, 1)")}
 
@@ -240,7 +228,7 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         "temperature": a_number("[0, inf)"),
         "top_k": an_int(1) | none(),
         "max_steps": an_int(1) | none(),
-        "random_state": BaseRecurrent._parameter_rules["random_state"],
+        "random_state": BaseNextToken._parameter_rules["random_state"],
     }
 
     def __init__(
@@ -391,84 +379,6 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
         """
         return self._partial_fit(X, None, sample_weight, None)
 
-    def _read_samples(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        groups: Any = None,
-        *,
-        target: Any,
-        device: torch.device,
-        reset: bool = False,
-        splitting: bool = False,
-        names: tuple[str, str] = ("X", "y"),
-    ) -> Samples:
-        tokens = self._read_tokens(X, names[0], reset=reset)
-        weight = read_weight(sample_weight, len(tokens))
-        if target is None:
-            target = NextTokenTarget.of_tokens(tokens, weight, self.min_frequency)
-        texts = target.inputs(tokens)
-        group = None
-        if splitting:
-            group = self._groups(texts, groups, weight)
-        windows, rows = texts, np.arange(len(texts))
-        if self.bptt_steps is not None:
-            windows, rows = in_windows(texts, self.bptt_steps)
-        if group is not None:
-            group = group[rows]
-        following, offsets = target.next_of(texts), windows.sequences.offsets
-        training = canonical_rows(windows, following, weight[rows], group, target_offsets=offsets)
-        return Samples(windows, following, offsets, group, training, target, device)
-
-    @staticmethod
-    def _groups(texts: Any, groups: Any, weight: np.ndarray) -> np.ndarray | None:
-        """Return which texts are held out together: those of a group, and windows of one text.
-
-        The windows of a text that is all there is are held out one by one.
-        """
-        if groups is not None:
-            return read_groups(groups, len(texts))
-        hashes = hash_sequences(texts.sequences)
-        distinct = np.unique(hashes[weight > 0])  # texts without weight must not number the others
-        return np.searchsorted(distinct, hashes) if len(distinct) > 1 else None
-
-    def _read_validation(self, X_val: Any, y_val: Any, samples: Samples) -> Samples:
-        return self._read_samples(
-            X_val, None, target=samples.target, device=samples.device, names=("X_val", "y_val")
-        )
-
-    def _network_extras(self, target: Any, random: torch.Generator) -> dict[str, Any]:
-        return {"bidirectional": False, "bptt_steps": None, "static_to": "head"}
-
-    def _expose(self, net: Any, target: Any) -> None:
-        super()._expose(net, target)
-        self.classes_ = target.classes
-
-    # -- reading ----------------------------------------------------------------------------------
-
-    def _read_tokens(
-        self, X: Any, name: str = "X", *, reset: bool = False, of_any_length: bool = False
-    ) -> Tokens:
-        """Read X of any form; of a table, scikit-learn compares the number of columns."""
-        alone = one_column(X, name)
-        if is_table(alone):
-            if reset or (self._fitted_form == "table" and not of_any_length):
-                alone = validate_data(self, alone, reset=reset, dtype=None)
-            tokens = read_tokens(np.asarray(alone), name)
-        else:
-            tokens = read_tokens(alone, name)
-            if is_frame(X) and (reset or hasattr(self, "feature_names_in_")):
-                stand_in = pd.DataFrame(columns=names_of(X))
-                validate_data(self, stand_in, reset=reset, skip_check_array=True)
-            elif reset:
-                self.n_features_in_ = 1
-                self.__dict__.pop("feature_names_in_", None)
-        if reset:
-            self._fitted_form = "table" if is_table(alone) else "sequences"
-            self._are_texts = tokens.are_texts
-        return tokens
-
     # -- likelihood -------------------------------------------------------------------------------
 
     def predict_next_proba(self, prefixes: ArrayLike) -> np.ndarray:
@@ -511,26 +421,6 @@ class RNNLanguageModel(DensityMixin, BaseRecurrent):
             Natural logarithms. See the notes for tokens that ``fit`` never met.
         """
         return self._judged(X)[0]
-
-    def _judged(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return the log-likelihood of sequences, and how many tokens and ends they have."""
-        module, target = self._module, self._target
-        tokens = self._read_tokens(X)
-        texts = target.inputs(tokens)
-        following, offsets = target.next_of(texts), texts.sequences.offsets
-        on_device = DeviceInputs(texts, self.net_.device)
-        known = target.known(following)
-        targets = SequenceTargets(following, known, offsets, on_device.device)
-
-        def judge(rows: np.ndarray) -> np.ndarray:
-            entries, weight = targets.gather(rows)
-            judged = module.judge(on_device.gather(rows).codes, entries)
-            return (judged * weight).sum(dim=1).cpu().numpy()
-
-        total = np.add.reduceat(~known, offsets[:-1], dtype=np.float64) * target.log_unseen
-        for rows, of_rows in over_batches(judge, on_device):
-            total[rows] += of_rows
-        return total, tokens.lengths + 1
 
     def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the log-likelihood of a token in the mean.
