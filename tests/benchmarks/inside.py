@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -171,23 +172,31 @@ def share():
     The recurrence alone goes through the batches of the same fit again. A profiler would slow down
     small operations more than large ones.
     """
-    X, y = rivals.lognormal()
+    workloads = {
+        "2 to 400, median 60": (rivals.lognormal(), 64),
+        "100 to 200": (rivals.near(200, 512), 128),
+    }
     rows = []
-    for cell in CELLS:
-        for bidirectional in (False, True):
-            work = Workload(X, y, cell, bidirectional=bidirectional)
+    for steps, ((X, y), hidden_size) in workloads.items():
+        for cell, bidirectional in product(CELLS, (False, True)):
+            work = Workload(X, y, cell, hidden_size, bidirectional=bidirectional)
             with Recorder() as recorder:
                 rivals.this_library(work)
             seconds = race(
                 {"fit": partial(rivals.this_library, work), "recurrence": recorder.replay}
             )
+            n_updates = work.n_epochs * -(-len(X) // work.batch_size)
+            beside = seconds["fit"] - seconds["recurrence"]
             rows.append(
                 {
+                    "steps": steps,
+                    "units": hidden_size,
                     "cell": cell,
                     "directions": 1 + bidirectional,
                     "s of fit": seconds["fit"],
                     "s of recurrence": seconds["recurrence"],
-                    "not the recurrence": 1 - seconds["recurrence"] / seconds["fit"],
+                    "not the recurrence": beside / seconds["fit"],
+                    "ms of it an update": 1e3 * beside / n_updates,
                 }
             )
     return pd.DataFrame(rows)

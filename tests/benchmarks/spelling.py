@@ -26,7 +26,7 @@ SETTINGS = {
     "lr": 0.005,
     "dropout": 0.2,
     "recurrent_dropout": 0.1,
-    "max_epochs": 24,
+    "max_epochs": 20,
 }
 N_VALIDATION = 3000
 
