@@ -49,8 +49,8 @@ class BaseManyToOne(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecur
         Returns
         -------
         ndarray of shape (n_samples, n_units), float64
-            ``n_units`` is ``hidden_size``, twice that if bidirectional, three times more with
-            ``pooling="concat"``; a stem adds ``hidden_size``.
+            ``n_units`` is ``hidden_size``, twice that if bidirectional, three times that with
+            ``pooling="extremes"`` or ``"concat"``; a stem adds ``hidden_size``.
         """
         return self._forward(X, self._module.encoder).astype(np.float64)
 

@@ -34,10 +34,11 @@ class RNNRegressor(RegressorMixin, BaseManyToOne):
         Layers; each reads all outputs of the one below.
     bidirectional : bool, default=True
         Also read each sequence from its end. Turn it off to see only the past at each step.
-    pooling : {"last", "mean", "max", "concat", "attention"} or subclass of Pooling, \
+    pooling : {"last", "mean", "max", "concat", "extremes", "attention"} or subclass of Pooling, \
             default="max"
         How the outputs of all steps become one vector: the last one, their mean or maximum, these
-        three side by side ("concat"), or a mean with learned weights ("attention").
+        three side by side ("concat"), the last, the maximum and the minimum side by side
+        ("extremes"), or a mean with learned weights ("attention").
     stem : {"conv"} or None, default=None
         What stands before the recurrence and shortens long raw signals for it: "conv" makes one
         step of eight, by three layers of convolution with stride 2 and batch normalization [10]_.

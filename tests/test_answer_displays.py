@@ -135,7 +135,7 @@ def test_attention_pooling_of_texts_colours_them():
 
 
 def test_attention_without_attention_is_an_error(classifier):
-    with pytest.raises(ValueError, match=r"pooling='attention'.*Got pooling='max'"):
+    with pytest.raises(ValueError, match=r"pooling='attention'.*Got pooling='extremes'"):
         AttentionDisplay.from_estimator(classifier, X)
     model = Seq2SeqClassifier(attention=None, **SMALL).fit(WORDS, SAID)
     with pytest.raises(ValueError, match=r"attention='dot'.*Got .*attention=None"):

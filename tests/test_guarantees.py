@@ -53,7 +53,7 @@ def test_output_does_not_depend_on_padding(cell, bidirectional, pooling, num_lay
         torch.testing.assert_close(other, outputs[0], atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "concat"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "concat", "extremes"])
 @pytest.mark.parametrize("high", [11, 200])
 def test_lstm_prediction_is_the_same_to_twelve_digits_in_any_company(pooling, high):
     X, y = make_sequences(40, high=high)

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from sklearn_rnn import RNNClassifier, RNNRegressor
 from sklearn_rnn.data.frames import as_columns, read_columns
+from sklearn_rnn.nn.pooling import POOLINGS
 
 SMALL = {"hidden_size": 4, "max_epochs": 2, "device": "cpu", "random_state": 0}
 N_SAMPLES = 40
@@ -345,7 +346,7 @@ def test_a_row_without_steps_has_a_learned_vector():
 
 def test_rows_without_steps_may_be_all_there_is():
     X = pa.table({"age": [1.0, 2.0, 3.0, 4.0], "x": pa.array([[]] * 4, pa.list_(pa.float64()))})
-    for pooling in ("last", "mean", "max", "concat", "attention"):
+    for pooling in POOLINGS:
         model = RNNRegressor(pooling=pooling, **SMALL).fit(X, [1.0, 2.0, 3.0, 4.0])
         assert np.isfinite(model.predict(X)).all()
 

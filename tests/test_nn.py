@@ -33,6 +33,7 @@ def random_outputs():
         ("mean", lambda h: h.mean(axis=0)),
         ("max", lambda h: h.max(axis=0)),
         ("concat", lambda h: np.concatenate([h[-1], h.mean(axis=0), h.max(axis=0)])),
+        ("extremes", lambda h: np.concatenate([h[-1], h.max(axis=0), h.min(axis=0)])),
     ],
 )
 def test_pooling_matches_numpy_on_each_sequence(name, expected):

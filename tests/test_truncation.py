@@ -9,6 +9,7 @@ from sklearn_rnn._random import generator
 from sklearn_rnn.data.batching import rounded_length
 from sklearn_rnn.nn import recurrence as engine
 from sklearn_rnn.nn.cells import CELLS
+from sklearn_rnn.nn.pooling import POOLINGS
 from sklearn_rnn.nn.recurrence import Recurrence
 
 TORCH = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
@@ -112,7 +113,7 @@ def test_estimator_is_the_same_where_all_sequences_fit_one_chunk(sequences, esti
     assert not np.array_equal(cut.transform(X), whole)
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "concat", "attention"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_truncated_training_learns(sequences, pooling):
     X, y = sequences
     model = RNNClassifier(

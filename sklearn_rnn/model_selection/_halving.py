@@ -274,7 +274,7 @@ class HalvingRandomSearchCV(ContinuedHalving, of_scikit_learn.HalvingRandomSearc
     >>> search.n_candidates_, search.n_resources_
     ([4, 2, 1], [2, 4, 8])
     >>> search.best_params_
-    {'hidden_size': 6, 'lr': 0.1, 'max_epochs': 8}
+    {'hidden_size': 5, 'lr': 0.1, 'max_epochs': 8}
     """
 
     _parameter_constraints: ClassVar[dict] = {

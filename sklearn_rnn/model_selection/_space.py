@@ -40,7 +40,7 @@ def suggest_space(estimator: Any) -> dict[str, BaseDistribution]:
         "gru" or "lstm"; also "mingru" for one answer a sequence. Not of the language model, whose
         "lstm" was ahead wherever it was measured.
     ``pooling``
-        "max", "mean" or "concat", for one answer a sequence.
+        "extremes", "max", "mean" or "concat", for one answer a sequence.
     ``num_layers``
         1 or 2, for sequences as answers and language models.
 
@@ -175,7 +175,7 @@ def _choices_of(network: BaseRecurrent) -> dict[str, BaseDistribution]:
     choices: dict[str, tuple[Any, ...]] = {}
     if isinstance(network, BaseManyToOne):
         choices["cell"] = ("gru", "lstm", "mingru")
-        choices["pooling"] = ("max", "mean", "concat")
+        choices["pooling"] = ("extremes", "max", "mean", "concat")
     elif not isinstance(network, RNNLanguageModel):
         choices["cell"] = ("gru", "lstm")
     if isinstance(network, BaseSeq2Seq | RNNLanguageModel):

@@ -9,7 +9,7 @@ step is computed step by step, in a time that grows with the square of the lengt
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -117,25 +117,49 @@ class MaxPooling(Pooling):
         return outputs.cummax(dim=0).values
 
 
-class ConcatPooling(Pooling):
-    """Last, mean and max side by side (Howard and Ruder 2018)."""
+class MinPooling(Pooling):
+    """The smallest value of each unit over steps."""
 
-    multiple = 3
+    def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
+        """Return the minimum over each sequence's own steps."""
+        return outputs.masked_fill(~inside, torch.inf).amin(dim=0)
+
+    def prefixes(self, outputs: Tensor) -> Tensor:
+        """Return the running minimum."""
+        return outputs.cummin(dim=0).values
+
+
+class SideBySide(Pooling):
+    """Several poolings side by side; a class of it names them."""
+
+    kinds: ClassVar[tuple[type[Pooling], ...]]
 
     def __init__(self, n_units: int, generator: Generator) -> None:
         super().__init__(n_units, generator)
-        self.parts = nn.ModuleList(
-            part(n_units, generator) for part in (LastPooling, MeanPooling, MaxPooling)
-        )
+        self.parts = nn.ModuleList(kind(n_units, generator) for kind in self.kinds)
 
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
-        """Return the three poolings side by side."""
+        """Return the poolings side by side."""
         return torch.cat([part(outputs, last, inside, lengths) for part in self.parts], dim=1)
 
     def prefixes(self, outputs: Tensor) -> Tensor:
-        """Return the three side by side."""
+        """Return their running forms side by side."""
         parts = [cast(Pooling, part).prefixes(outputs) for part in self.parts]
         return torch.cat(parts, dim=2)
+
+
+class ConcatPooling(SideBySide):
+    """Last, mean and max side by side (Howard and Ruder 2018)."""
+
+    multiple = 3
+    kinds = (LastPooling, MeanPooling, MaxPooling)
+
+
+class ExtremesPooling(SideBySide):
+    """Last, max and min side by side: how far each unit goes, either way, and where it ends."""
+
+    multiple = 3
+    kinds = (LastPooling, MaxPooling, MinPooling)
 
 
 class AttentionPooling(Pooling):
@@ -177,6 +201,7 @@ POOLINGS: dict[str, type[Pooling]] = {
     "mean": MeanPooling,
     "max": MaxPooling,
     "concat": ConcatPooling,
+    "extremes": ExtremesPooling,
     "attention": AttentionPooling,
 }
 """The poolings by the name users give them."""

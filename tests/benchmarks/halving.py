@@ -66,7 +66,7 @@ def searched(kind, factor, n_candidates, n_epochs, seed):
     """Return a search that is done, and the seconds it took: in all, and but for scoring."""
     scorer = TimedScorer()
     search = kind(
-        RNNClassifier(max_epochs=n_epochs, random_state=seed, device="cpu"),
+        RNNClassifier(pooling="max", max_epochs=n_epochs, random_state=seed, device="cpu"),
         SPACE,
         n_candidates=n_candidates,
         factor=factor,
