@@ -9,9 +9,10 @@ from sklearn_rnn.nn.cells import CELLS
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.heads import LinearHead
 from sklearn_rnn.nn.inputs import NumericInput
-from sklearn_rnn.nn.pooling import POOLINGS, MeanPooling, Pooling
+from sklearn_rnn.nn.pooling import POOLINGS, MaxPooling, MeanPooling, MinPooling, Pooling
 from sklearn_rnn.nn.recurrence import Flip, Recurrence
 
+KINDS = {"max": MaxPooling, "min": MinPooling}
 LENGTHS = torch.tensor([6, 2, 4])
 
 
@@ -85,6 +86,28 @@ def test_gradients_after_each_step_are_those_of_the_cut_sequences(name):
     slow = torch.autograd.grad((Pooling.prefixes(pooling, outputs) * weight).sum(), inputs)
     for a, b in zip(quick, slow, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("length", [1, 6])
+def test_gradient_of_the_largest_is_that_of_torch_to_the_bit(length):
+    outputs = random_outputs()
+    outputs[1] = outputs[0]  # as large at several steps
+    outputs[4:, 1] = torch.nan
+    outputs = outputs[:length].requires_grad_()
+    lengths = torch.tensor([length, min(length, 4), min(length, 2)])
+    weight = torch.randn(3, 4, generator=generator(2))
+    inside = (torch.arange(length)[:, None] < lengths)[..., None]
+    for name, largest in (
+        ("max", outputs.masked_fill(~inside, -torch.inf).amax(dim=0)),
+        ("min", outputs.masked_fill(~inside, torch.inf).amin(dim=0)),
+    ):
+        result = KINDS[name](4, generator(0))(outputs, outputs[-1], inside, lengths)
+        own, of_torch = (
+            torch.autograd.grad((pooled * weight).sum(), outputs)[0] for pooled in (result, largest)
+        )
+        assert torch.equal(result, largest)
+        assert torch.equal(own, of_torch)
+        assert own[3:, 2].eq(0).all()
 
 
 def test_attention_after_each_step_stands_any_relevance():

@@ -105,9 +105,7 @@ CANDIDATES = {
     '``"extremes"``, layer normalization': Candidate(EXTREMES, estimator=NormalizingClassifier),
     '``"concat"``, weight decay 0.3': Candidate(CONCAT | {"weight_decay": 0.3}),
     '``"concat"``, recurrent dropout 0.4': Candidate(CONCAT | {"recurrent_dropout": 0.4}),
-    '``"extremes"``, dropout 0.5': Candidate(EXTREMES | {"dropout": 0.5}),
     '``"extremes"``, AdamW\'s second beta 0.99': Candidate(EXTREMES | BETAS),
-    '``"extremes"``, 128 units': Candidate(EXTREMES | {"hidden_size": 128}),
 }
 """By the name in the table; the first is what the others are compared with."""
 
