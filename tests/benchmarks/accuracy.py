@@ -59,7 +59,7 @@ class Task:
     n_seeds: int = 5
 
 
-STEM = {"stem": "conv", "pooling": "max"}  # as measured before the default was another
+STEM = {"stem": "conv"}
 TASKS = {
     "JapaneseVowels": Task(RNNClassifier, "accuracy"),
     "BasicMotions": Task(RNNClassifier, "accuracy"),

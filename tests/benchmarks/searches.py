@@ -35,7 +35,7 @@ SPACE = {
     "dropout": uniform(0, 0.5),
     "hidden_size": np.unique(np.geomspace(16, 64, 30).round().astype(int)).tolist(),
     "lr": loguniform(0.001, 0.03),
-    "pooling": ["max", "mean", "concat"],
+    "pooling": ["extremes", "max", "mean", "concat"],
     "recurrent_dropout": uniform(0, 0.5),
 }
 
