@@ -241,7 +241,7 @@ def test_the_remedy_is_what_is_not_there_yet():
     assert "pooling='max' or 'mean'" in flow.verdict
     assert "cell='lstm' or 'gru'" in flow.verdict
     flow = gradient_flow(RNNClassifier(cell="gru", random_state=0), X, y)
-    assert "pooling='max' gives it are not counted" in flow.verdict
+    assert "pooling='extremes' gives it are not counted" in flow.verdict
     assert "cell='lstm'," in flow.verdict
 
 

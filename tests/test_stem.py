@@ -142,7 +142,7 @@ def test_output_with_a_stem_does_not_depend_on_company_or_padding(cell, bidirect
 
 def test_network_with_a_stem_is_stem_recurrence_and_poolings():
     X, y = make_sequences(30, high=60)
-    model = RNNClassifier(**QUICK).fit(X, y)
+    model = RNNClassifier(pooling="max", **QUICK).fit(X, y)
     encoder = model.net_.module_.encoder
     embedded = model.transform(X)
     assert embedded.shape == (30, 3 * 8)
