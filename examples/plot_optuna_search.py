@@ -29,7 +29,7 @@ X_train, y_train = load_japanese_vowels(split="train", return_X_y=True)
 X_test, y_test = load_japanese_vowels(split="test", return_X_y=True)
 
 network = RNNClassifier(max_epochs=40, random_state=0)
-search = OptunaSearchCV(network, n_trials=30, cv=3, n_jobs=2, random_state=0)
+search = OptunaSearchCV(network, n_trials=16, cv=3, n_jobs=2, random_state=0)
 search.fit(X_train, y_train)
 
 print(f"best: {search.best_score_:.3f}, the mean of three folds, with")

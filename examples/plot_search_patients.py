@@ -140,7 +140,7 @@ def space(trial):
 search = OptunaSearchCV(
     model,
     space,
-    n_trials=24,
+    n_trials=12,
     scoring="roc_auc",
     cv=StratifiedGroupKFold(3, shuffle=True, random_state=0),
     n_jobs=2,

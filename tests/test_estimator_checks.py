@@ -15,7 +15,7 @@ from sklearn_rnn import (
 # Most checks ask whether estimators keep to the rules, which small networks of few epochs tell.
 QUICK = {"hidden_size": 8, "max_epochs": 3, "lr": 0.01, "device": "cpu"}
 # These ask whether a classifier or a regressor learns.
-LEARNING = {"hidden_size": 32, "max_epochs": 60}
+LEARNING = {"hidden_size": 32, "max_epochs": 40}
 CHECKS_OF_LEARNING = {
     "check_class_weight_classifiers",
     "check_classifiers_classes",
