@@ -151,12 +151,18 @@ class Cell(ABC):
     ) -> tuple[list[Tensor], list[State]]:
         """Scan all directions in one loop by backpropagation through time written out."""
         assert self.through_time is not None
-        outputs = self.through_time.apply(
-            inputs[0][:, None] if len(inputs) == 1 else torch.stack(list(inputs), dim=1),
-            torch.stack([h for (h,) in states]),
-            *(torch.stack(same) for same in zip(*weights, strict=True)),
-        ).unbind(1)
-        return list(outputs), [(o[-1],) for o in outputs]
+        if len(inputs) == 1:  # no copies, here or in the gradient
+            (x,), ((h,),), (w,) = inputs, states, weights
+            outputs = self.through_time.apply(x[:, None], h[None], *(each[None] for each in w))
+            scanned = [outputs.squeeze(1)]
+        else:
+            outputs = self.through_time.apply(
+                torch.stack(list(inputs), dim=1),
+                torch.stack([h for (h,) in states]),
+                *(torch.stack(same) for same in zip(*weights, strict=True)),
+            )
+            scanned = list(outputs.unbind(1))
+        return scanned, [(o[-1],) for o in scanned]
 
 
 def _with_rows(x: Tensor) -> Tensor:

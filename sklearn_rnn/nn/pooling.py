@@ -105,31 +105,43 @@ class MeanPooling(Pooling):
         return (outputs.cumsum(dim=0, dtype=torch.float64) / n_steps).to(outputs.dtype)
 
 
-class Largest(torch.autograd.Function):
-    """The maximum over each sequence's own steps, with torch's gradient in less of its time.
+class Extreme(torch.autograd.Function):
+    """The largest or smallest output over each sequence's own steps, as torch has it, in less time.
 
-    On a CPU it is masks of bool that take long, made of comparisons; signs of floats do not.
+    What is slow on a CPU are masks of bool and copies of all outputs. So steps that are inside all
+    sequences are read where they lie, and comparisons are written as floats.
     """
 
     @staticmethod
-    def forward(ctx, outputs: Tensor, inside: Tensor) -> Tensor:
-        """Return the largest outputs, shape (batch, units)."""
-        if outputs.device.type == "cpu":  # whole rows are filled faster than by a mask
-            filled = outputs.clone(memory_format=torch.contiguous_format)
-            behind = (~inside).reshape(-1).nonzero()[:, 0]
-            filled.view(-1, outputs.shape[2]).index_fill_(0, behind, -torch.inf)
-        else:
-            filled = outputs.masked_fill(~inside, -torch.inf)
-        largest = filled.amax(dim=0)
-        ctx.save_for_backward(filled, largest)
-        return largest
+    def forward(ctx, outputs: Tensor, inside: Tensor, lengths: Tensor, is_largest: bool) -> Tensor:
+        """Return the extreme outputs, shape (batch, units)."""
+        reduce, filler = (torch.amax, -torch.inf) if is_largest else (torch.amin, torch.inf)
+        n_common = int(lengths.min()) if outputs.device.type == "cpu" else 0
+        behind = (~inside[n_common:]).squeeze(2)
+        extremes = [reduce(outputs[:n_common], dim=0)] if n_common else []
+        if n_common < len(outputs):
+            rest = outputs[n_common:].clone(memory_format=torch.contiguous_format)
+            extremes.append(reduce(_fill(rest, behind, filler), dim=0))
+        extreme = reduce(torch.stack(extremes), dim=0)
+        ctx.save_for_backward(outputs, extreme, behind)
+        return extreme
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
-        """Share the gradient evenly among the steps that are as large."""
-        filled, largest = ctx.saved_tensors
-        is_largest = (filled - largest).sign().add(1)  # 1 there, else 0
-        return is_largest * (gradient / is_largest.sum(dim=0)), None
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Share the gradient evenly among the steps that are as large, or as small."""
+        outputs, extreme, behind = ctx.saved_tensors
+        is_extreme = torch.eq(outputs, extreme, out=torch.empty_like(outputs))  # 1 or 0
+        if behind.numel():
+            _fill(is_extreme[-len(behind) :], behind, 0.0)
+        return is_extreme.mul_(gradient / is_extreme.sum(dim=0)), None, None, None
+
+
+def _fill(x: Tensor, places: Tensor, value: float) -> Tensor:
+    """Fill the places, (time, batch), of a contiguous x, (time, batch, units), with a value."""
+    if x.device.type == "cpu":  # whole rows are filled faster than by a mask
+        x.view(-1, x.shape[2]).index_fill_(0, places.reshape(-1).nonzero()[:, 0], value)
+        return x
+    return x.masked_fill_(places[..., None], value)
 
 
 class MaxPooling(Pooling):
@@ -137,7 +149,7 @@ class MaxPooling(Pooling):
 
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return the maximum over each sequence's own steps."""
-        return Largest.apply(outputs, inside)
+        return Extreme.apply(outputs, inside, lengths, True)
 
     def prefixes(self, outputs: Tensor) -> Tensor:
         """Return the running maximum."""
@@ -149,7 +161,7 @@ class MinPooling(Pooling):
 
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return the minimum over each sequence's own steps."""
-        return -Largest.apply(-outputs, inside)
+        return Extreme.apply(outputs, inside, lengths, False)
 
     def prefixes(self, outputs: Tensor) -> Tensor:
         """Return the running minimum."""

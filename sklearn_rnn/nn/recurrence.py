@@ -216,10 +216,7 @@ class Recurrence(nn.Module):
         -------
         Tensor of shape (batch, directions * hidden)
         """
-        forward = at_step(outputs[..., : self.hidden_size], lengths - 1)
-        if len(self.directions) == 1:
-            return forward
-        return torch.cat([forward, outputs[0, :, self.hidden_size :]], dim=1)
+        return _Ends.apply(outputs, lengths - 1, self.hidden_size)
 
 
 class Stepper:
@@ -282,6 +279,30 @@ def at_step(x: Tensor, step: Tensor) -> Tensor:
     """Return x[step[b], b] for each sample b, shape (batch, units)."""
     index = step.view(1, -1, 1).expand(1, -1, x.shape[2])
     return x.gather(0, index).squeeze(0)
+
+
+class _Ends(torch.autograd.Function):
+    """Where each direction ends; its gradient is written into one block of zeros."""
+
+    @staticmethod
+    def forward(ctx, outputs: Tensor, last_step: Tensor, hidden_size: int) -> Tensor:
+        ctx.save_for_backward(last_step)
+        ctx.shape, ctx.hidden_size = outputs.shape, hidden_size
+        ends = outputs.new_empty(outputs.shape[1:])
+        samples = torch.arange(len(last_step), device=outputs.device)
+        ends[:, :hidden_size] = outputs[last_step, samples, :hidden_size]
+        ends[:, hidden_size:] = outputs[0, :, hidden_size:]
+        return ends
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (last_step,) = ctx.saved_tensors
+        of_outputs = gradient.new_zeros(ctx.shape)
+        samples = torch.arange(len(last_step), device=gradient.device)
+        hidden = ctx.hidden_size
+        of_outputs[last_step, samples, :hidden] = gradient[:, :hidden]
+        of_outputs[0, :, hidden:] = gradient[:, hidden:]
+        return of_outputs, None, None
 
 
 class Flip:
