@@ -216,6 +216,13 @@ def test_gradients_pass_gradcheck(cell, bidirectional):
     assert torch.autograd.gradcheck(run, (x.double().requires_grad_(), *parameters))
 
 
+def test_second_derivatives_of_last_states_pass_gradgradcheck():
+    recurrence = random_recurrence("gru", bidirectional=True).double()
+    outputs = torch.randn(4, 3, recurrence.output_size, dtype=torch.float64, requires_grad=True)
+    lengths = torch.tensor([4, 2, 1])
+    assert torch.autograd.gradgradcheck(lambda x: recurrence.last(x.square(), lengths), outputs)
+
+
 def test_mingru_in_log_space_is_exact_over_long_sequences():
     """Thousands of steps, gates from nearly shut to wide open: no digit may get lost."""
     recurrence = random_recurrence("mingru")

@@ -122,6 +122,17 @@ def test_attention_after_each_step_stands_any_relevance():
             assert pooling.prefixes(outputs)[:, 0, 0].tolist() == expected
 
 
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_second_derivatives_of_extremes_pass_gradgradcheck(name):
+    outputs = random_outputs().double().requires_grad_()
+    lengths = torch.tensor([6, 4, 2])
+    inside = (torch.arange(6)[:, None] < lengths)[..., None]
+    pooling = KINDS[name](4, generator(0))
+    assert torch.autograd.gradgradcheck(
+        lambda x: pooling(x.square(), x[-1], inside, lengths), outputs
+    )
+
+
 def test_pooling_of_ones_own_does_not_inherit_what_belongs_to_another():
     class Doubled(MeanPooling):
         def forward(self, outputs, last, inside, lengths):

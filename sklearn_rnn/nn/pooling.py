@@ -130,6 +130,7 @@ class Extreme(torch.autograd.Function):
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Share the gradient evenly among the steps that are as large, or as small."""
         outputs, extreme, behind = ctx.saved_tensors
+        outputs, extreme = outputs.detach(), extreme.detach()  # where it is does not change
         is_extreme = torch.eq(outputs, extreme, out=torch.empty_like(outputs))  # 1 or 0
         if behind.numel():
             _fill(is_extreme[-len(behind) :], behind, 0.0)

@@ -229,6 +229,7 @@ def this_library(work, **options):
         pooling="last",
         dropout=0.0,
         recurrent_dropout=0.0,
+        label_smoothing=0.0,
         lr=3e-3,
         lr_schedule=None,
         max_epochs=work.n_epochs,
