@@ -21,3 +21,13 @@ def test_house_map_names_every_file_of_the_package():
     files = {str(p.relative_to(ROOT).as_posix()) for p in (ROOT / "sklearn_rnn").rglob("*.py")}
     files = {f for f in files if f.count("/") == 1 or not f.endswith("/__init__.py")}
     assert mapped == files
+
+
+def test_house_map_names_every_benchmark():
+    lines = (ROOT / "docs" / "contributing.rst").read_text(encoding="utf-8").splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("     benchmarks/")) + 1
+    end = lines.index(
+        "   examples/                   plot_<task>.py, each about a minute on two cores"
+    )
+    mapped = [line.split()[0] for line in lines[first:end]]
+    assert sorted(mapped) == sorted(p.name for p in (ROOT / "tests" / "benchmarks").glob("*.py"))
