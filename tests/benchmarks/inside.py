@@ -8,14 +8,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
+from contextlib import ExitStack
 from functools import partial
 from itertools import product
+from time import perf_counter
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 import torch
 
+from sklearn_rnn import RNNClassifier
 from sklearn_rnn.nn.cells import Cell, CellWeights
+from sklearn_rnn.training.batches import BatchSource
+from sklearn_rnn.training.net import RecurrentNet
+from sklearn_rnn.training.record import GradientNorm
 from tests.benchmarks import rivals
 from tests.benchmarks.rivals import CELLS, Workload, race
 
@@ -199,4 +207,66 @@ def share():
                     "ms of it an update": 1e3 * beside / n_updates,
                 }
             )
+    return pd.DataFrame(rows)
+
+
+class Stopwatch(ExitStack):
+    """Sums up the seconds of functions inside the block, what they call of each other left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds, self._inner = Counter(), [0.0]
+
+    def watch(self, part, owner, name):
+        """Count a method's time for a part."""
+        function = getattr(owner, name)
+
+        def timed(*args, **kwargs):
+            self._inner.append(0.0)
+            started = perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                whole = perf_counter() - started
+                self.seconds[part] += whole - self._inner.pop()
+                self._inner[-1] += whole
+
+        self.enter_context(patch.object(owner, name, timed))
+
+
+PARTS = {
+    "recurrence": [(Cell, "scan")],
+    "network beside it": [(RecurrentNet, "infer"), (torch.Tensor, "backward")],
+    "loss": [(RecurrentNet, "get_loss")],
+    "batches": [(BatchSource, "gather")],
+    "optimizer": [(torch.optim.AdamW, "step")],
+    "gradient norm": [(GradientNorm, "on_grad_computed")],
+    "skorch, callbacks": [(RecurrentNet, "run_single_epoch"), (RecurrentNet, "train_step_single")],
+    "once a fit": [(RNNClassifier, "fit")],
+}
+"""Whose time is whose, but that going back through the recurrence is measured alone."""
+
+
+def parts():
+    """Milliseconds an update of what a fit is made of, for the workload of the first table."""
+    X, y = rivals.lognormal()
+    rows = []
+    for cell in CELLS:
+        work = Workload(X, y, cell)
+        with Recorder() as recorder:
+            rivals.this_library(work)
+        runs = []
+        for _ in range(5):
+            alone = race({"recurrence": recorder.replay}, repeats=1)["recurrence"]
+            with Stopwatch() as stopwatch:
+                for part, functions in PARTS.items():
+                    for owner, name in functions:
+                        stopwatch.watch(part, owner, name)
+                rivals.this_library(work)
+            back = alone - stopwatch.seconds["recurrence"]
+            stopwatch.seconds["recurrence"] += back
+            stopwatch.seconds["network beside it"] -= back
+            runs.append([stopwatch.seconds[part] for part in PARTS])
+        an_update = 1e3 * np.median(runs, axis=0) / (work.n_epochs * -(-len(X) // work.batch_size))
+        rows.append({"cell": cell} | dict(zip(PARTS, an_update, strict=True)))
     return pd.DataFrame(rows)

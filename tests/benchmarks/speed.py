@@ -27,7 +27,7 @@ from sklearn_rnn import RNNClassifier, RNNRegressor
 from sklearn_rnn.datasets import load_japanese_vowels
 from tests.benchmarks import rivals
 from tests.benchmarks.data_sets import adding_problem
-from tests.benchmarks.inside import memory, roofline, share
+from tests.benchmarks.inside import memory, parts, roofline, share
 from tests.benchmarks.rivals import CELLS, Workload, race
 
 RESULTS = Path(__file__).parents[2] / "docs" / "performance"
@@ -278,6 +278,7 @@ SECTIONS = {
         roofline,
         accuracy,
         share,
+        parts,
         long_inputs,
     )
 }
