@@ -358,7 +358,9 @@ class BaseRecurrent(NetworkEstimator):
     ) -> BatchSource:
         factor = self._loss_factor(samples.target, *samples.entries_of(rows))
         batch_size = auto_batch_size(rows) if self.batch_size == "auto" else self.batch_size
-        return samples.source(rows, factor, batch_size, self.max_batch_steps, random, augment)
+        return samples.source(
+            rows, factor, batch_size, self.batch_steps, self.max_batch_steps, random, augment
+        )
 
     def _read_validation(self, X_val: Any, y_val: Any, samples: Samples) -> Samples:
         if X_val is None or y_val is None:

@@ -91,6 +91,10 @@ class Seq2SeqRegressor(BaseSeq2Seq):
     batch_size : int or "auto", default="auto"
         Sequences an update. Batches hold sequences of like length. "auto" takes 32, or fewer (but
         at least 4) where an epoch would have less than 8 updates.
+    batch_steps : int or None, default=None
+        Steps an update instead of sequences: then a batch holds as many sequences of like length
+        as have about so many steps in sum, few long ones or many short ones, and ``batch_size``
+        is not used.
     max_batch_steps : int, default=131072
         Limit of memory: a batch of more padded steps (sequences times the longest) goes through
         the network in parts. The update is the same.
@@ -259,6 +263,7 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         lr=0.01,
         max_epochs=100,
         batch_size="auto",
+        batch_steps=None,
         max_batch_steps=131_072,
         bptt_steps=None,
         optimizer="adamw",
@@ -303,6 +308,7 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         self.lr = lr
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.batch_steps = batch_steps
         self.max_batch_steps = max_batch_steps
         self.bptt_steps = bptt_steps
         self.optimizer = optimizer

@@ -50,6 +50,7 @@ SHARED_RULES: dict[str, Rule] = {
     "lr": a_number("(0, inf)"),
     "max_epochs": an_int(1),
     "batch_size": an_int(1) | one_of(["auto"]),
+    "batch_steps": an_int(1) | none(),
     "max_batch_steps": an_int(1),
     "bptt_steps": an_int(1) | none(),
     "optimizer": one_of(OPTIMIZERS) | a_subclass(torch.optim.Optimizer),

@@ -173,6 +173,7 @@ PARAMETERS = [
     bad_parameter("max_epochs", 1e3, r"an int >= 1\. Got 1000\.0 instead\."),
     bad_parameter("batch_size", -1, r".*an int >= 1.* Got -1 instead\."),
     bad_parameter("bptt_steps", 0, r".*an int >= 1 or None\. Got 0 instead\."),
+    bad_parameter("batch_steps", 0, r".*an int >= 1 or None.* Got 0 instead\."),
     bad_parameter("max_batch_steps", 0, r".*an int >= 1.* Got 0 instead\."),
     bad_parameter("optimizer", "adamx", r".* Did you mean 'adamw?'\?"),
     bad_parameter("optimizer", torch.nn.Linear, r".*a class derived from Optimizer\. Got"),

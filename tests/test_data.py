@@ -12,6 +12,8 @@ from sklearn_rnn._random import generator
 from sklearn_rnn.data.batching import (
     POOL_BATCHES,
     DeviceInputs,
+    batches_of_steps,
+    n_batches_of_steps,
     ordered_batches,
     rounded_length,
     shuffled_batches,
@@ -266,6 +268,42 @@ def test_shuffled_batches_have_the_number_of_updates_of_plain_batches():
     for n in (1, 31, 32, 33, POOL_BATCHES * 32 + 1):
         batches = list(shuffled_batches(np.arange(n), np.ones(n, int), 32, generator(0)))
         assert len(batches) == -(-n // 32)
+
+
+@pytest.mark.parametrize("batch_steps", [300, 4000, 10**6])
+def test_batches_of_steps_draw_every_row_once_with_like_lengths_and_about_as_many_steps(
+    batch_steps,
+):
+    rng = np.random.default_rng(0)
+    lengths = np.exp(rng.normal(4, 1, size=3000)).astype(int)  # 1 to some 2,000
+    order, n_batches = generator(0), n_batches_of_steps(lengths, batch_steps)
+    assert lengths.max() > 300
+    epochs = [list(batches_of_steps(np.arange(3000), lengths, batch_steps, order)) for _ in "abcd"]
+    for batches in epochs:
+        assert sorted(np.concatenate(batches)) == list(range(3000))
+        assert len(batches) == n_batches
+        assert all((np.diff(lengths[batch]) >= 0).all() for batch in batches)
+        steps = [lengths[batch].clip(1, batch_steps).sum() for batch in batches]
+        share = sum(steps) / n_batches
+        assert batch_steps <= share < 2 * batch_steps or n_batches == 1
+        assert max(abs(n - share) for n in steps) <= min(batch_steps, lengths.max())
+        padded = sum(lengths[batch].max() * len(batch) for batch in batches)
+        assert lengths.sum() / padded > 0.8 or n_batches == 1
+    assert [tuple(b) for b in epochs[0]] != [tuple(b) for b in epochs[1]]
+    again = batches_of_steps(np.arange(3000), lengths, batch_steps, generator(0))
+    assert [tuple(b) for b in epochs[0]] == [tuple(b) for b in again]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_batches_of_steps_are_as_many_in_each_epoch_whatever_the_lengths(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 60))
+    lengths = rng.integers(0, rng.integers(1, 200) + 1, size=n)
+    batch_steps = int(rng.integers(1, 150))
+    for epoch in range(5):
+        batches = list(batches_of_steps(np.arange(n), lengths, batch_steps, generator(epoch)))
+        assert len(batches) == n_batches_of_steps(lengths, batch_steps)
+        assert sorted(np.concatenate(batches)) == list(range(n))
 
 
 def test_ordered_batches_hold_every_row_within_the_budget():

@@ -55,6 +55,12 @@ def test_cosine_falls_to_zero_after_each_update(sequences):
     np.testing.assert_allclose(rates(sequences), expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("lr_schedule", ["cosine", "onecycle"])
+def test_schedules_end_where_updates_are_of_steps(sequences, lr_schedule):
+    of_steps = rates(sequences, batch_steps=30, lr_schedule=lr_schedule)
+    assert 0 <= of_steps[-1] < 1e-3 * max(of_steps)
+
+
 def test_classes_made_for_updates_take_a_step_an_update(sequences):
     n_updates = 7 * -(-24 // 4)
     options = {"max_lr": 0.1, "total_steps": n_updates + 1, "cycle_momentum": False}

@@ -501,6 +501,31 @@ def test_batches_taken_in_parts_give_the_same_update(sequences, cell):
     assert parts.loss_curve_ == pytest.approx(whole.loss_curve_, abs=1e-6)
 
 
+def test_updates_of_steps_hold_few_long_sequences_or_many_short_ones():
+    class CountSteps(Callback):
+        def on_train_begin(self, net, **kwargs):
+            self.sizes_ = []
+
+        def on_batch_begin(self, net, batch, **kwargs):
+            lengths = batch[0]["lengths"]
+            self.sizes_.append((len(lengths), int(lengths.sum())))
+
+    X = [np.arange(n) + 0.1 * i for i, n in enumerate([4] * 60 + [40] * 6)]
+    y = [len(x) > 10 for x in X]
+    options = QUICK | {"batch_steps": 80, "callbacks": [CountSteps()]}
+    model = RNNClassifier(**options).fit(X, y)
+    sizes = model.net_.callbacks_[-1][1].sizes_
+    assert len(sizes) == 3 * 6  # 480 steps in all
+    assert {size for size in sizes if size[1] / size[0] == 4} == {(20, 80)}
+    assert {size for size in sizes if size[1] / size[0] == 40} == {(2, 80)}
+    whole, parts = (
+        RNNClassifier(**QUICK, batch_steps=80, dropout=0, recurrent_dropout=0, lr=0.5, **more)
+        for more in ({"optimizer": "sgd"}, {"optimizer": "sgd", "max_batch_steps": 41})
+    )
+    for name, tensor in weights_of(whole.fit(X, y)).items():
+        torch.testing.assert_close(weights_of(parts.fit(X, y))[name], tensor, atol=1e-6, rtol=1e-5)
+
+
 def test_no_part_of_a_batch_is_longer_than_allowed(sequences, monkeypatch):
     padded = []
     forward = ManyToOne.forward

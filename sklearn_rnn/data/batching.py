@@ -239,6 +239,52 @@ def shuffled_batches(
         yield batches[i]
 
 
+def batches_of_steps(
+    rows: np.ndarray, lengths: np.ndarray, batch_steps: int, generator: torch.Generator
+) -> Iterator[np.ndarray]:
+    """Yield the rows in batches of like length and about as many steps each, in random order.
+
+    As :func:`shuffled_batches`, but every other pool is sorted from long to short, so that
+    sequences are of like length also where one pool ends and the next begins: batches are cut from
+    all pools laid end to end. Their number is the same in each epoch.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Samples to draw; a sample may stand there several times.
+    lengths : ndarray of shape (n_samples,)
+    batch_steps : int
+        A batch has as many in the mean, padding left out, or a few more; longer sequences count as
+        so many.
+    generator : torch.Generator
+        Source of the order, moved once an epoch.
+    """
+    order = rows[torch.randperm(len(rows), generator=generator).numpy()]
+    n_batches = n_batches_of_steps(lengths[rows], batch_steps)
+    pool_size = POOL_BATCHES * -(-len(rows) // n_batches)
+    pools: list[np.ndarray] = []
+    for at in range(0, len(order), pool_size):
+        pool = order[at : at + pool_size]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        pools.append(pool[::-1] if len(pools) % 2 else pool)
+    order = np.concatenate(pools)
+    steps = _counted(lengths[order], batch_steps)
+    # None counts for more than its share, so that each batch gets a sequence.
+    batch_of = (steps.cumsum() - steps) * n_batches // steps.sum()
+    batches = np.split(order, np.flatnonzero(np.diff(batch_of)) + 1)
+    for i in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[i][np.argsort(lengths[batches[i]], kind="stable")]
+
+
+def n_batches_of_steps(lengths: np.ndarray, batch_steps: int) -> int:
+    """Return the number of batches of sequences of these lengths."""
+    return max(1, int(_counted(lengths, batch_steps).sum()) // batch_steps)
+
+
+def _counted(lengths: np.ndarray, batch_steps: int) -> np.ndarray:
+    return lengths.clip(1, batch_steps)
+
+
 def ordered_batches(lengths: np.ndarray, max_steps: int = PREDICTION_STEPS) -> Iterator[np.ndarray]:
     """Yield all samples in batches of like length of at most ``max_steps`` padded steps.
 

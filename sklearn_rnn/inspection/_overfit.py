@@ -250,6 +250,7 @@ class _Trials:
         self.trials: list[tuple[str, float, int]] = []
         one_batch = {
             "batch_size": LARGE,
+            "batch_steps": None,
             "max_epochs": int(n_updates),
             "random_state": seed,
             "min_frequency": 1,

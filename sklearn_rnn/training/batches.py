@@ -14,7 +14,9 @@ from sklearn_rnn.data.batching import (
     DeviceInputs,
     RowTargets,
     SequenceTargets,
+    batches_of_steps,
     cut_to_steps,
+    n_batches_of_steps,
     ordered_batches,
     shuffled_batches,
 )
@@ -77,6 +79,8 @@ class BatchSource:
         The samples of an epoch; one may stand there several times.
     batch_size : int
         Sequences a training batch.
+    batch_steps : int or None
+        Steps a training batch has about, instead.
     max_steps : int
         Padded steps of a training batch beyond which it comes as :class:`Parts`.
     generator : torch.Generator, optional
@@ -95,6 +99,7 @@ class BatchSource:
         weight: np.ndarray,
         rows: np.ndarray,
         batch_size: int,
+        batch_steps: int | None,
         max_steps: int,
         generator: Generator | None = None,
         augment: Augment | None = None,
@@ -103,6 +108,7 @@ class BatchSource:
         self.inputs = inputs
         self.rows = rows
         self.batch_size = batch_size
+        self.batch_steps = batch_steps
         self.max_steps = max_steps
         self.generator = generator
         self.augment = augment
@@ -116,7 +122,9 @@ class BatchSource:
 
     def __len__(self) -> int:
         """Return the number of training batches an epoch."""
-        return -(-len(self.rows) // self.batch_size)
+        if self.batch_steps is None:
+            return -(-len(self.rows) // self.batch_size)
+        return n_batches_of_steps(self._lengths[self.rows], self.batch_steps)
 
     def __iter__(self) -> Iterator[SkorchBatch | Parts]:
         if self.generator is None:
@@ -124,7 +132,7 @@ class BatchSource:
             return
         lengths, team = self._lengths, current_team()
         self._n_steps = self._n_padded_steps = 0
-        for rows in shuffled_batches(self.rows, lengths, self.batch_size, self.generator):
+        for rows in self._shuffled(self.generator):
             own = rows if team is None else team.share(rows)
             parts = list(cut_to_steps(own, lengths, self.max_steps))
             for part in parts:
@@ -134,6 +142,12 @@ class BatchSource:
                 yield self.gather(rows, augment=self.augment)
             else:
                 yield Parts(self, parts, len(rows))
+
+    def _shuffled(self, generator: Generator) -> Iterator[np.ndarray]:
+        """Yield the samples of the batches of an epoch."""
+        if self.batch_steps is None:
+            return shuffled_batches(self.rows, self._lengths, self.batch_size, generator)
+        return batches_of_steps(self.rows, self._lengths, self.batch_steps, generator)
 
     @property
     def padding_share(self) -> float:

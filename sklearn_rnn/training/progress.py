@@ -31,12 +31,14 @@ def settings_line(estimator: Any, samples: Samples, source: BatchSource, net: Ne
     augmentation = f", augmentation {estimator.augmentation}" if estimator.augmentation else ""
     step_loss = f", step_loss {estimator.step_loss:g}" if estimator.step_loss else ""
     directions = ", both directions" if estimator.bidirectional else ""
+    steps = source.batch_steps
+    size = source.batch_size if steps is None else f"about {steps:,} steps"
     n_weights = sum(p.numel() for p in net.module_.parameters())
     return (
         f"{type(estimator).__name__}: {cell}, {estimator.num_layers} layer(s) of "
         f"{estimator.hidden_size} units{directions}{pooled}, {n_weights:,} weights; "
         f"{len(lengths):,} sequences of {lengths.min()}-{lengths.max()} steps, "
-        f"{channels}; batches of {source.batch_size}, {optimizer}, "
+        f"{channels}; batches of {size}, {optimizer}, "
         f"lr {estimator.lr:g}, schedule {estimator.lr_schedule}{step_loss}{augmentation}; "
         f"on {samples.device}, random_state={estimator.random_state}"
     )

@@ -82,6 +82,7 @@ class Samples:
         rows: TrainingRows,
         factor: np.ndarray,
         batch_size: int,
+        batch_steps: int | None,
         max_steps: int,
         random: torch.Generator | None,
         augment: Augment | None,
@@ -95,6 +96,7 @@ class Samples:
             What each loss is multiplied by besides the sample weight. Weights are scaled to a mean
             of 1 over an epoch, so that the learning rate keeps its meaning.
         batch_size, max_steps : int
+        batch_steps : int or None
         random : torch.Generator or None
             Shuffles if given.
         augment : callable or None
@@ -120,6 +122,7 @@ class Samples:
             weight,
             np.repeat(rows.rows, rows.copies),
             batch_size,
+            batch_steps,
             max_steps,
             random,
             augment,
