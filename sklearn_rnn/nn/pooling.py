@@ -105,44 +105,68 @@ class MeanPooling(Pooling):
         return (outputs.cumsum(dim=0, dtype=torch.float64) / n_steps).to(outputs.dtype)
 
 
-class Extreme(torch.autograd.Function):
-    """The largest or smallest output over each sequence's own steps, as torch has it, in less time.
+class Extremes(torch.autograd.Function):
+    """The largest and smallest outputs over each sequence's own steps, quicker than by torch.
 
     What is slow on a CPU are masks of bool and copies of all outputs. So steps that are inside all
     sequences are read where they lie, and comparisons are written as floats.
     """
 
     @staticmethod
-    def forward(ctx, outputs: Tensor, inside: Tensor, lengths: Tensor, is_largest: bool) -> Tensor:
-        """Return the extreme outputs, shape (batch, units)."""
-        reduce, filler = (torch.amax, -torch.inf) if is_largest else (torch.amin, torch.inf)
+    def forward(
+        ctx: Any, outputs: Tensor, inside: Tensor, lengths: Tensor, *fillers: float
+    ) -> tuple[Tensor, ...]:
+        """Return the extreme outputs, each of shape (batch, units).
+
+        Parameters
+        ----------
+        outputs, inside, lengths
+            As of :meth:`Pooling.forward`.
+        *fillers : float
+            ``-inf`` for the largest outputs, ``inf`` for the smallest.
+        """
         n_common = int(lengths.min()) if outputs.device.type == "cpu" else 0
-        behind = (~inside[n_common:]).squeeze(2)
-        extremes = [reduce(outputs[:n_common], dim=0)] if n_common else []
-        if n_common < len(outputs):
-            rest = outputs[n_common:].clone(memory_format=torch.contiguous_format)
-            extremes.append(reduce(_fill(rest, behind, filler), dim=0))
-        extreme = reduce(torch.stack(extremes), dim=0)
-        ctx.save_for_backward(outputs, extreme, behind)
-        return extreme
+        common = outputs[:n_common]
+        rest = outputs[n_common:].clone(memory_format=torch.contiguous_format)
+        places = _places(~inside[n_common:])
+        found = []
+        for filler in fillers:
+            reduce = torch.amax if filler < 0 else torch.amin
+            extremes = [reduce(common, dim=0)] if n_common else []
+            if len(rest):
+                extremes.append(reduce(_fill(rest, places, filler), dim=0))
+            found.append(reduce(torch.stack(extremes), dim=0) if len(extremes) > 1 else extremes[0])
+        ctx.n_common = n_common
+        ctx.save_for_backward(outputs, places, *found)
+        return tuple(found)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Share the gradient evenly among the steps that are as large, or as small."""
-        outputs, extreme, behind = ctx.saved_tensors
-        outputs, extreme = outputs.detach(), extreme.detach()  # where it is does not change
-        is_extreme = torch.eq(outputs, extreme, out=torch.empty_like(outputs))  # 1 or 0
-        if behind.numel():
-            _fill(is_extreme[-len(behind) :], behind, 0.0)
-        return is_extreme.mul_(gradient / is_extreme.sum(dim=0)), None, None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Share each gradient evenly among the steps that are as large, or as small."""
+        outputs, places, *found = (saved.detach() for saved in ctx.saved_tensors)
+        total = None
+        for extreme, gradient in zip(found, gradients, strict=True):
+            is_extreme = torch.eq(outputs, extreme, out=torch.empty_like(outputs))  # 1 or 0
+            _fill(is_extreme[ctx.n_common :], places, 0.0)
+            share = gradient / is_extreme.sum(dim=0)
+            if total is None:
+                total = is_extreme.mul_(share)
+            else:
+                total = total.addcmul_(is_extreme, share)
+        return total, None, None, *[None] * len(found)
+
+
+def _places(behind: Tensor) -> Tensor:
+    """Return what :func:`_fill` fills: rows on a CPU, where that is faster than by a mask."""
+    return behind.reshape(-1).nonzero()[:, 0] if behind.device.type == "cpu" else behind
 
 
 def _fill(x: Tensor, places: Tensor, value: float) -> Tensor:
-    """Fill the places, (time, batch), of a contiguous x, (time, batch, units), with a value."""
-    if x.device.type == "cpu":  # whole rows are filled faster than by a mask
-        x.view(-1, x.shape[2]).index_fill_(0, places.reshape(-1).nonzero()[:, 0], value)
+    """Fill a contiguous x, (time, batch, units), in place."""
+    if x.device.type == "cpu":
+        x.view(-1, x.shape[2]).index_fill_(0, places, value)
         return x
-    return x.masked_fill_(places[..., None], value)
+    return x.masked_fill_(places, value)
 
 
 class MaxPooling(Pooling):
@@ -150,7 +174,7 @@ class MaxPooling(Pooling):
 
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return the maximum over each sequence's own steps."""
-        return Extreme.apply(outputs, inside, lengths, True)
+        return Extremes.apply(outputs, inside, lengths, -torch.inf)[0]
 
     def prefixes(self, outputs: Tensor) -> Tensor:
         """Return the running maximum."""
@@ -162,7 +186,7 @@ class MinPooling(Pooling):
 
     def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
         """Return the minimum over each sequence's own steps."""
-        return Extreme.apply(outputs, inside, lengths, False)
+        return Extremes.apply(outputs, inside, lengths, torch.inf)[0]
 
     def prefixes(self, outputs: Tensor) -> Tensor:
         """Return the running minimum."""
@@ -200,6 +224,15 @@ class ExtremesPooling(SideBySide):
 
     multiple = 3
     kinds = (LastPooling, MaxPooling, MinPooling)
+
+    def forward(self, outputs: Tensor, last: Tensor, inside: Tensor, lengths: Tensor) -> Tensor:
+        """Return the three side by side, both extremes found in one go."""
+        extremes = Extremes.apply(outputs, inside, lengths, -torch.inf, torch.inf)
+        return torch.cat([last, *extremes], dim=1)
+
+    def prefixes(self, outputs: Tensor) -> Tensor:
+        """Return their running forms side by side."""
+        return super().prefixes(outputs)
 
 
 class AttentionPooling(Pooling):

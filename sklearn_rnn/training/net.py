@@ -97,6 +97,12 @@ class RecurrentNet(NeuralNet):
         """Return the module's outputs, or those after every step; x is on the device already."""
         return self.module_.prefixes(**x) if self.step_loss else self.module_(**x)
 
+    def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
+        """Let go of the gradients, without the detours of ``zero_grad``."""
+        for group in self.optimizer_.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
     def _set_training(self, training: bool = True) -> None:
         """Switch modes where they change, not at every batch as skorch would."""
         if self.module_.training != training or self.criterion_.training != training:
