@@ -153,16 +153,15 @@ class Cell(ABC):
         assert self.through_time is not None
         if len(inputs) == 1:  # no copies, here or in the gradient
             (x,), ((h,),), (w,) = inputs, states, weights
-            outputs = self.through_time.apply(x[:, None], h[None], *(each[None] for each in w))
-            scanned = [outputs.squeeze(1)]
+            scanned = self.through_time.apply(x[None], h[None], *(each[None] for each in w))
         else:
-            outputs = self.through_time.apply(
-                torch.stack(list(inputs), dim=1),
+            scanned = self.through_time.apply(
+                torch.stack(list(inputs)),
                 torch.stack([h for (h,) in states]),
                 *(torch.stack(same) for same in zip(*weights, strict=True)),
             )
-            scanned = list(outputs.unbind(1))
-        return scanned, [(o[-1],) for o in scanned]
+        outputs = [scanned.squeeze(0)] if len(inputs) == 1 else list(scanned.unbind(0))
+        return outputs, [(o[-1],) for o in outputs]
 
 
 def _with_rows(x: Tensor) -> Tensor:
