@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sklearn_rnn._random import generator
-from sklearn_rnn.nn.cells import CELLS, CellWeights
+from sklearn_rnn.nn.cells import CELLS, CellWeights, in_one_block
 from sklearn_rnn.nn.recurrence import Recurrence
 
 TORCH = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
@@ -159,6 +159,19 @@ def test_backward_can_run_twice_on_a_kept_graph(cell):
     loss = recurrence(x, lengths).square().sum()
     first = torch.autograd.grad(loss, recurrence.weight_ih_l0, retain_graph=True)
     torch.testing.assert_close(torch.autograd.grad(loss, recurrence.weight_ih_l0), first)
+
+
+def test_weights_in_one_block_lie_end_to_end_and_pass_gradients_on():
+    parameters = CellWeights(*random_recurrence("lstm").parameters())
+    views = in_one_block(parameters)
+    place = views[0].data_ptr()
+    for view, parameter in zip(views, parameters, strict=True):
+        assert torch.equal(view, parameter)
+        assert view.data_ptr() == place
+        place += 4 * view.numel()
+    gradients = torch.autograd.grad(sum(v.square().sum() for v in views), parameters)
+    for gradient, parameter in zip(gradients, parameters, strict=True):
+        torch.testing.assert_close(gradient, 2 * parameter.detach())
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])

@@ -136,7 +136,7 @@ class Cell(ABC):
         outputs, *last = self.kernel(
             x,
             first if self.n_states > 1 else first[0],
-            list(weights),
+            list(weights) if x.device.type == "cpu" else in_one_block(weights),
             True,  # has biases
             1,  # layer
             0.0,  # dropout
@@ -162,6 +162,16 @@ class Cell(ABC):
             )
         outputs = [scanned.squeeze(0)] if len(inputs) == 1 else list(scanned.unbind(0))
         return outputs, [(o[-1],) for o in outputs]
+
+
+def in_one_block(weights: CellWeights) -> list[Tensor]:
+    """Return the weights as views of one block of memory, end to end.
+
+    cuDNN reads them like that. From other places it copies them at each call, and torch warns.
+    """
+    block = torch.cat([w.flatten() for w in weights])
+    parts = block.split([w.numel() for w in weights])
+    return [part.view_as(w) for part, w in zip(parts, weights, strict=True)]
 
 
 def _with_rows(x: Tensor) -> Tensor:
