@@ -380,9 +380,11 @@ class BaseRecurrent(NetworkEstimator):
         self._expose(net, target)
         settled = {name: getattr(self, name) for name in self._settled_parameters}
         self._settled = deepcopy(settled)  # or a dict changed in place would be equal to itself
-        history = pd.DataFrame([shown(epoch) for epoch in net.history])
-        first = [name for name in COLUMNS if name in history]
-        self.history_ = history[first + [name for name in history if name not in COLUMNS]]
+        epochs = [shown(epoch) for epoch in net.history]
+        names = dict.fromkeys(name for epoch in epochs for name in epoch)
+        first = [name for name in COLUMNS if name in names]
+        columns = first + [name for name in names if name not in COLUMNS]
+        self.history_ = pd.DataFrame(epochs, columns=columns)
         self.n_iter_ = len(self.history_)
         self.loss_curve_ = self.history_["train_loss"].tolist()
         has_scores = "valid_score" in self.history_

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -58,7 +58,7 @@ def identity_of_fit(
     """
     return {
         "estimator": type(estimator).__name__,
-        "version": version("sklearn-rnn"),
+        "version": _own_version(),
         "parameters": {
             name: value
             for name, value in parameters_of(estimator).items()
@@ -69,6 +69,11 @@ def identity_of_fit(
         "seeds": seeds,
         "start": None if continued is None else _hash_of_weights(continued),
     }
+
+
+@cache  # to read it from the installed files takes longer than all else here
+def _own_version() -> str:
+    return version("sklearn-rnn")
 
 
 def all_parameters_of(estimator: Any) -> dict[str, Any]:

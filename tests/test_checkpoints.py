@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save, save_file
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from torch.optim import lr_scheduler
@@ -28,6 +28,7 @@ from sklearn_rnn import (
 )
 from sklearn_rnn.augmentation import Jitter
 from sklearn_rnn.nn.cells import GRU
+from sklearn_rnn.training.checkpoint import PassingDirectory
 from sklearn_rnn.training.state import put_tensors_in, take_tensors_out
 from tests.conftest import make_sequences
 
@@ -423,6 +424,43 @@ class InEpoch(Callback):
     def on_epoch_begin(self, net, **kwargs):
         if len(net.history) == self.epoch:
             self.do()
+
+
+@pytest.fixture
+def n_synced(monkeypatch):
+    """Count the files that are forced to the disk."""
+    calls, sync = [], os.fsync
+
+    def counted(file):
+        calls.append(file)
+        sync(file)
+
+    monkeypatch.setattr("sklearn_rnn.training.checkpoint.os.fsync", counted)
+    return lambda: len(calls)
+
+
+def test_a_passing_directory_holds_the_same_and_is_not_synced(tmp_path, sequences, n_synced):
+    make = partial(RNNClassifier, **QUICK)
+    passing = PassingDirectory(tmp_path / "passing")
+    assert_same_fit(*fit_in_two(make, passing, sequences))
+    assert n_synced() == 0
+    make(checkpoint_dir=tmp_path / "kept").fit(*sequences)
+    assert n_synced() == QUICK["max_epochs"]
+    one, other = (
+        load_file(path)
+        for name in ("passing", "kept")
+        for path in (tmp_path / name).iterdir()  # one file each, nothing half written
+    )
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_bytes_are_those_of_torch(tmp_path, sequences):
+    path = stored_by(tmp_path, sequences)
+    with safe_open(path, framework="pt") as file:
+        content = save(load_file(path), metadata=file.metadata())
+    n_header = int.from_bytes(content[:8], "little")
+    assert path.read_bytes()[8 + n_header :] == content[8 + n_header :]
 
 
 def test_a_directory_that_was_removed_is_told(tmp_path, sequences):

@@ -39,6 +39,7 @@ from sklearn_rnn.model_selection import HalvingGridSearchCV, HalvingRandomSearch
 from sklearn_rnn.model_selection._folds import FoldFit, Judging, Rows
 from sklearn_rnn.model_selection._rungs import epochs_of_last_rung
 from sklearn_rnn.preprocessing import PerStep
+from sklearn_rnn.training import memory
 
 RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(n, 2)) for n in RANDOM.integers(3, 9, 30)]
@@ -201,6 +202,27 @@ def test_nothing_is_left_of_what_was_stored(tmp_path, monkeypatch):
     fitted = search().fit(X, LABELS)
     assert not list(tmp_path.iterdir())
     assert fitted.best_estimator_.checkpoint_dir is None
+
+
+def test_only_what_is_kept_is_forced_to_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("sklearn_rnn.training.checkpoint.os.fsync", synced.append)
+    search(refit=False).fit(X, LABELS)
+    assert synced == []
+    search(small(checkpoint_dir=tmp_path), refit=False).fit(X, LABELS)
+    assert len(synced) >= 2 * (4 * 1 + 2 * 1 + 1 * 2)  # each epoch of each training
+
+
+def test_freed_memory_is_kept_while_a_search_runs():
+    n_running = []
+
+    def scoring(model, X, y):
+        n_running.append(memory._n_running)
+        return model.score(X, y)
+
+    search(scoring=scoring, refit=False).fit(X, LABELS)
+    assert min(n_running) > 0
+    assert memory._n_running == 0
 
 
 class PowerCut(CountEpochs):

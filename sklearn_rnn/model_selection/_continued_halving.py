@@ -32,7 +32,8 @@ from sklearn_rnn.model_selection._rungs import Candidate, Rung, epochs_of_last_r
 from sklearn_rnn.model_selection._shared_data import SharedData, Unshared
 from sklearn_rnn.model_selection._shared_search import SharedSearch
 from sklearn_rnn.training.callbacks import are_callbacks
-from sklearn_rnn.training.checkpoint import begins_anew
+from sklearn_rnn.training.checkpoint import PassingDirectory, begins_anew
+from sklearn_rnn.training.memory import freed_memory_kept
 
 _logger = logging.getLogger("sklearn_rnn")
 _PLACE = tuple[int, int]  # candidate, fold
@@ -141,6 +142,7 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
         with (
             TemporaryDirectory(prefix="sklearn_rnn_halving_") as passing,
             Parallel(n_jobs=self.n_jobs) as parallel,
+            freed_memory_kept(),  # from one training to the next
         ):
             yield _Search(
                 rows=SharedData(rows) if several else Unshared(rows),
@@ -268,9 +270,11 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
             )
         recurrent = last_step(estimator)
         recurrent.max_epochs = self._last_epochs
-        if recurrent.checkpoint_dir is None:  # then rungs alone are stored
+        if recurrent.checkpoint_dir is None:  # then rungs alone are stored, for this search alone
             recurrent.checkpoint_every = self._last_epochs
-        recurrent.checkpoint_dir = place
+            recurrent.checkpoint_dir = PassingDirectory(place)
+        else:
+            recurrent.checkpoint_dir = place
         return estimator
 
     def _tell_of_callbacks(self, estimators: Iterable[Any]) -> None:

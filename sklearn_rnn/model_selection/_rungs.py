@@ -15,6 +15,7 @@ from typing import Any
 from sklearn_rnn.model_selection._folds import FoldFit, FoldResult, Judging, Split
 from sklearn_rnn.model_selection._shared_data import SharedData, Unshared
 from sklearn_rnn.training.checkpoint import BEGAN_ANEW
+from sklearn_rnn.training.memory import freed_memory_kept
 
 _logger = logging.getLogger("sklearn_rnn")
 
@@ -103,7 +104,7 @@ def reach(
     """
     rung.take_over(place)
     fit = FoldFit(estimator, rows.data, *split, judging)
-    with _told_before():
+    with _told_before(), freed_memory_kept():
         fit.advance()
         first = fit.n_epochs  # or those stored, which are less than the rung's if it stopped early
         fit.end_after(rung.n_epochs)

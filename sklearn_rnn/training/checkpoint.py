@@ -18,10 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.numpy import save  # three times as fast as that of torch, for the same bytes
 from skorch.callbacks import Callback
-from torch import Tensor
 
 from sklearn_rnn.training.parallel import current_team
 from sklearn_rnn.training.state import (
@@ -47,12 +48,20 @@ BEGAN_ANEW = (
 """What is logged of callbacks that can't be taken up where they were."""
 
 
+class PassingDirectory(str):
+    """A directory of no use to anyone once the process that made it has ended.
+
+    Nothing in it has to outlive a crash or a power cut, so checkpoints are just written. A search
+    by halving stores hundreds of short trainings and takes each up again once.
+    """
+
+
 class Checkpoint(Callback):
     """Store a training every few epochs, and at its start go on from what is stored.
 
     Parameters
     ----------
-    directory : str or Path
+    directory : str, Path or PassingDirectory
         Made if it is not there; "~" is the home of the user.
     fit : mapping
         What decides the result of this fit, as JSON has it: name and version of the estimator,
@@ -90,6 +99,7 @@ class Checkpoint(Callback):
         self.fit = dict(fit)
         self.every = every
         self.n_epochs = n_epochs
+        self._durable = not isinstance(directory, PassingDirectory)
         name = hashlib.sha256(_as_json(self.fit).encode()).hexdigest()[:16]
         self.path = _made(directory) / f"{fit['estimator']}-{name}{_SUFFIX}"
         self._remove_leftovers()
@@ -130,24 +140,29 @@ class Checkpoint(Callback):
         self._remove_leftovers()
 
     def store(self, net: Any) -> None:
-        """Replace the file in one step, so that it is whole whenever the process dies."""
-        content = {"seeds": self.seeds, "training": training_state(net, self._callbacks)}
+        """Replace the file; in one step where it must be whole whenever the process dies."""
+        state = {"seeds": self.seeds, "training": training_state(net, self._callbacks)}
         try:
-            tree, tensors = take_tensors_out(content)
+            tree, tensors = take_tensors_out(state)
         except TypeError as error:
             raise ValueError(
                 f"checkpoint_dir can't store this training: {error}. A schedule or callback whose "
                 "state is made of numbers, texts, tensors and lists or dicts of them can be stored."
             ) from error
         content_json = _as_json(tree)
+        arrays = {path: tensor.numpy() for path, tensor in tensors.items()}
         header = {
             "format": str(FORMAT),
             "fit": _as_json(self.fit),
             "content": content_json,
-            "sha256": _digest(content_json, tensors),
+            "sha256": _digest(content_json, arrays) if self._durable else "",
         }
+        content = save(arrays, metadata=header)
         try:
-            self._replace(save(tensors, metadata=header))
+            if self._durable:
+                self._replace(content)
+            else:
+                self.path.write_bytes(content)
         except OSError as error:
             raise OSError(
                 "checkpoint_dir must be a directory that can be written to until training ends. "
@@ -177,6 +192,8 @@ class Checkpoint(Callback):
 
         Another process may be at the same fit: what it writes at the moment is left alone.
         """
+        if not self._durable:
+            return
         for part in self.path.parent.glob(f"{self.path.stem}*{_PART}"):
             with suppress(OSError):  # it is gone, or another's
                 if time.time() - part.stat().st_mtime > _SECONDS_OF_WRITING:
@@ -184,18 +201,19 @@ class Checkpoint(Callback):
 
     def _read(self) -> dict[str, Any]:
         try:
-            with safe_open(self.path, framework="pt") as file:
+            with safe_open(self.path, framework="numpy") as file:
                 header = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # no dict
+                arrays = {key: file.get_tensor(key) for key in file.keys()}  # no dict
         except SafetensorError as error:
             raise ValueError(self._refusal(f"it is damaged or half-written ({error})")) from error
         if header.get("format") != str(FORMAT):
             raise ValueError(self._refusal("it is no checkpoint, or one of another version"))
-        if header["sha256"] != _digest(header["content"], tensors):
+        if self._durable and header["sha256"] != _digest(header["content"], arrays):
             raise ValueError(self._refusal("it is damaged: its checksum is wrong"))
         stored = json.loads(header["fit"])
         if stored != self.fit:
             raise ValueError(self._refusal(f"it is of another fit: {_differs(stored, self.fit)}"))
+        tensors = {path: torch.from_numpy(array) for path, array in arrays.items()}
         return put_tensors_in(json.loads(header["content"]), tensors)
 
     def _refusal(self, reason: str) -> str:
@@ -237,11 +255,11 @@ def _as_json(tree: Any) -> str:
     return json.dumps(tree, sort_keys=True)
 
 
-def _digest(content: str, tensors: Mapping[str, Tensor]) -> str:
+def _digest(content: str, arrays: Mapping[str, np.ndarray]) -> str:
     digest = hashlib.sha256(content.encode())
-    for key in sorted(tensors):
+    for key in sorted(arrays):
         digest.update(key.encode())
-        digest.update(tensors[key].numpy().tobytes())
+        digest.update(arrays[key].tobytes())
     return digest.hexdigest()
 
 

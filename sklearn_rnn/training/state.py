@@ -66,6 +66,8 @@ def generators(net: NeuralNet) -> Iterator[Generator]:
 def take_tensors_out(tree: Any) -> tuple[Any, dict[str, Tensor]]:
     """Return a tree of dicts, lists and tuples as JSON has it, and the tensors that were in it.
 
+    The tensors are on the CPU and contiguous; those that were are not copied.
+
     Raises
     ------
     TypeError
@@ -75,7 +77,7 @@ def take_tensors_out(tree: Any) -> tuple[Any, dict[str, Tensor]]:
 
     def plain(node: Any, path: str) -> Any:
         if isinstance(node, Tensor):
-            tensors[path] = node.detach().cpu().contiguous().clone()
+            tensors[path] = node.detach().cpu().contiguous()
             return {_TENSOR: path}
         if isinstance(node, np.generic):
             node = node.item()
