@@ -1,12 +1,14 @@
-"""What candidates for the defaults add to pooling by the maximum, by splits of training parts.
+"""What candidates for the defaults add to them, by splits of training parts.
 
-Test parts are not touched. Usage::
+Test parts are not touched. Of two studies "poolings" has the default of then, the maximum, as its
+base, and "widths" the one that came of it, "extremes". Usage::
 
-    python -m tests.benchmarks.candidates measure results.csv [candidate ...]
-    python -m tests.benchmarks.candidates accuracy results.csv > docs/defaults_poolings.csv
-    python -m tests.benchmarks.candidates loss results.csv > docs/defaults_poolings_loss.csv
+    python -m tests.benchmarks.candidates STUDY measure results.csv [candidate ...]
+    python -m tests.benchmarks.candidates STUDY accuracy results.csv > docs/defaults_STUDY.csv
+    python -m tests.benchmarks.candidates STUDY loss results.csv > docs/defaults_STUDY_loss.csv
 
-Measuring goes on where it ended; rows that are in the file are kept.
+Behind the file "first" or "deciding" makes a table of these rounds alone. Measuring goes on where
+it ended; rows that are in the file are kept.
 """
 
 from __future__ import annotations
@@ -19,21 +21,35 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
-from sklearn.metrics import log_loss
-from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from sklearn_rnn import RNNClassifier, RNNRegressor
 from tests.benchmarks.data_sets import load
+from tests.benchmarks.patients import FACTS, patients
 from tests.benchmarks.prototypes import (
+    Averaging,
+    EnsembleClassifier,
+    KeepingGRU,
+    LagClassifier,
     LastMax,
     LastMeanMaxMin,
+    MasksClassifier,
     MaxMin,
     MeanMax,
     MixingClassifier,
     NormalizingClassifier,
+    PairClassifier,
+    UnitsClassifier,
 )
 
 N_FOLDS = 4
+DRAWS = {
+    "digits": {"train_size": 80, "test_size": 800},  # pictures row by row
+    "20 of GunPoint": {"train_size": 20},
+    "24 of OSULeaf": {"train_size": 24},
+}
+"""How many sequences of a set are drawn to train on; the others, or so many, judge."""
 NUMBERS = ("solubility", "Covid3Month", "CardanoSentiment", "wages")
 FIRST, ALL = (1,), (1, 2, 3)
 ROUNDS = {
@@ -59,6 +75,20 @@ ROUNDS = {
         "ArrowHead": {102: 4},
         "BasicMotions": {100: 4},
     },
+    4: {"digits": {200: 1, 201: 1, 202: 1}},
+    5: {"20 of GunPoint": {200: 1, 201: 1, 202: 1, 203: 1}},
+    6: {"24 of OSULeaf": {200: 1, 201: 1, 202: 1}},
+    7: {"ArrowHead": {200: 4}},
+    "deciding": {
+        "digits": {203: 1, 204: 1, 205: 1, 206: 1},
+        "JapaneseVowels": {200: 4},
+        "ItalyPowerDemand": {200: 4, 201: 4},
+        "GunPoint": {200: 4, 201: 2},
+        "ArrowHead": {202: 4, 203: 4, 204: 4},
+        "patients": {200: 5, 201: 5},
+        "20 of GunPoint": {204: 1, 205: 1, 206: 1, 207: 1},
+        "24 of OSULeaf": {203: 1, 204: 1},
+    },
     "numbers": {
         "Covid3Month": {100: 4, 101: 4},
         "CardanoSentiment": {100: 4},
@@ -76,7 +106,7 @@ class Candidate:
     Attributes
     ----------
     options : dict
-        What differs from the default, and from pooling by the maximum.
+        What differs from the defaults of then.
     rounds : tuple
         Those it was measured in: what was behind after the first was given up.
     estimator : class
@@ -90,8 +120,8 @@ class Candidate:
 EXTREMES = {"pooling": "extremes"}
 CONCAT = {"pooling": "concat"}
 BETAS = {"optimizer_options": {"betas": (0.9, 0.99)}}
-CANDIDATES = {
-    '``pooling="max"``, the default before': Candidate(rounds=(*ALL, "numbers")),
+POOLINGS = {
+    '``pooling="max"``, the default before': Candidate({}, (*ALL, "numbers")),
     "mean and max": Candidate({"pooling": MeanMax}),
     "max and min": Candidate({"pooling": MaxMin}),
     "last and max": Candidate({"pooling": LastMax}),
@@ -107,16 +137,51 @@ CANDIDATES = {
     '``"concat"``, recurrent dropout 0.4': Candidate(CONCAT | {"recurrent_dropout": 0.4}),
     '``"extremes"``, AdamW\'s second beta 0.99': Candidate(EXTREMES | BETAS),
 }
-"""By the name in the table; the first is what the others are compared with."""
+KEEPING = {"cell": KeepingGRU}
+AVERAGED = {"callbacks": [Averaging()], "lr_schedule_options": {"eta_min": 0.003}}
+WIDTHS = {
+    '``pooling="extremes"``, 64 units': Candidate(rounds=(4, 5, 6, 7, "deciding")),
+    "128 units": Candidate({"hidden_size": 128}, (4, 5, 6, "deciding")),
+    "four members of 32 units": Candidate({"hidden_size": 32}, (4, 5, 6, 7), EnsembleClassifier),
+    "two members of 64 units": Candidate({}, (4, 5, 6), PairClassifier),
+    "four members of 64 units": Candidate({}, (4,), EnsembleClassifier),
+    "two layers": Candidate({"num_layers": 2}, (4,)),
+    "200 epochs": Candidate({"max_epochs": 200}, (4,)),
+    "rate 0.005": Candidate({"lr": 0.005}, (4, 7)),
+    "rate 0.003": Candidate({"lr": 0.003}, (4,)),
+    "rate 0.005, update gate's bias 1": Candidate({"lr": 0.005} | KEEPING, (4,)),
+    '``lr_schedule="onecycle"``': Candidate({"lr_schedule": "onecycle"}, (4,)),
+    "weights averaged, rate 0.003 at the end": Candidate(AVERAGED, (4,)),
+    "recurrent dropout 0.1": Candidate({"recurrent_dropout": 0.1}, (4,)),
+    "recurrent dropout 0.3": Candidate({"recurrent_dropout": 0.3}, (4,)),
+    "dropout of whole units": Candidate({}, (4, 5), UnitsClassifier),
+    "eight dropout masks a row": Candidate({}, (4, 7), MasksClassifier),
+    "all four poolings": Candidate({"pooling": LastMeanMaxMin}, (4,)),
+    "differences over two steps": Candidate({}, (4, 7), LagClassifier),
+}
+STUDIES = {
+    "poolings": ({"hidden_size": 64, "pooling": "max"}, POOLINGS),
+    "widths": ({"hidden_size": 64, "pooling": "extremes"}, WIDTHS),
+}
+"""The defaults of then, and the candidates by their name in the table, first those defaults."""
 
 
 def splits(name, seed, n_folds):
     """Yield X and y to train on, X and y to judge by, and the seed of the fit."""
-    if name == "digits":  # 80 pictures row by row, judged by 800
-        X, y = load_digits(return_X_y=True)
-        of = {"train_size": 80, "test_size": 800, "stratify": y, "random_state": seed}
-        X_train, X_test, y_train, y_test = train_test_split(X.reshape(-1, 8, 8), y, **of)
+    if name in DRAWS:
+        X, y = load_digits(return_X_y=True) if name == "digits" else load(name.split()[-1], "train")
+        X = X.reshape(-1, 8, 8) if name == "digits" else np.array(X)
+        of = DRAWS[name] | {"stratify": y, "random_state": seed}
+        X_train, X_test, y_train, y_test = train_test_split(X, y, **of)
         yield X_train, y_train, X_test, y_test, 10 * seed
+        return
+    if name == "patients":
+        table = patients()
+        folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
+        X, y = table[["visits", *FACTS]], table["died"].to_numpy()
+        rows = list(folds.split(X, y, table["id"]))
+        for fold, (train, test) in enumerate(rows[:n_folds]):
+            yield X.iloc[train], y[train], X.iloc[test], y[test], 10 * seed + fold
         return
     X, y = load(name, "train")
     X = X if hasattr(X, "columns") else np.array([*X, None], dtype=object)[:-1]
@@ -126,10 +191,13 @@ def splits(name, seed, n_folds):
         yield X[train], y[train], X[test], y[test], 10 * seed + fold
 
 
-def fitted(candidate, name, seed, X, y):
+def fitted(candidate, before, name, seed, X, y):
     """Return the candidate, fitted."""
     kind = RNNRegressor if name in NUMBERS else candidate.estimator
-    return kind(random_state=seed, **{"pooling": "max"} | candidate.options).fit(X, y)
+    options = before | candidate.options
+    if name == "patients":
+        options["max_epochs"] = 30
+    return kind(random_state=seed, **options).fit(X, y)
 
 
 def judged(model, X, y):
@@ -137,25 +205,27 @@ def judged(model, X, y):
     if isinstance(model, RNNRegressor):
         return model.score(X, y), np.mean((model.predict(X) - y) ** 2) ** 0.5
     p = model.predict_proba(X)
+    if "visits" in getattr(X, "columns", ()):
+        return roc_auc_score(y, p[:, 1]), log_loss(y, p)
     is_right = model.classes_[p.argmax(axis=1)] == y
     return is_right.mean(), log_loss(y, p, labels=model.classes_)
 
 
-def measure(path, names):
+def measure(before, candidates, path, names):
     """Append a row for each candidate and split."""
     torch.set_num_threads(1)
     with open(path, "a+", newline="") as file:
         file.seek(0)
         done = {tuple(row[:3]) for row in csv.reader(file)}
         writer = csv.writer(file)
-        for label in names or CANDIDATES:
-            for name, of in parts_of(CANDIDATES[label].rounds):
+        for label in names or candidates:
+            for name, of in parts_of(candidates[label].rounds):
                 for *parts, seed in (s for each in of.items() for s in splits(name, *each)):
                     if (label, name, str(seed)) in done:
                         continue
                     X, y, X_test, y_test = parts
                     started = time.process_time()
-                    model = fitted(CANDIDATES[label], name, seed, X, y)
+                    model = fitted(candidates[label], before, name, seed, X, y)
                     seconds = time.process_time() - started
                     score, loss = judged(model, X_test, y_test)
                     numbers = f"{score:.5f}", f"{loss:.5f}", f"{seconds:.2f}"
@@ -169,21 +239,37 @@ def parts_of(rounds):
         yield from ROUNDS[which].items()
 
 
-def print_table(path, column):
-    """Print the first candidate's means, and what the others add, split by split."""
+def measured_in(path, column, which):
+    """Return for each candidate and data set the numbers by split, of these rounds."""
+    seeds = {
+        (name, 10 * seed + fold)
+        for name, of in parts_of(which)
+        for seed, n_folds in of.items()
+        for fold in range(n_folds)
+    }
     measured = {}
     with open(path, newline="") as file:
         for label, name, seed, *numbers in csv.reader(file):
-            measured.setdefault(label, {}).setdefault(name, {})[seed] = float(numbers[column])
-    base = measured[next(iter(CANDIDATES))]
-    names = [name for name in base if name not in NUMBERS]
+            if (name, int(seed)) in seeds:
+                of_set = measured.setdefault(label, {}).setdefault(name, {})
+                of_set[seed] = float(numbers[column])
+    return measured
+
+
+def print_table(candidates, path, column, which):
+    """Print the first candidate's means, and what the others add, split by split."""
+    measured = measured_in(path, column, which)
+    first, *others = candidates
+    base = measured[first]
+    names = [name for name in dict(parts_of(which)) if name in base and name not in NUMBERS]
+    in_mean = [name for name in names if name != "patients"]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["", "splits", "mean", *names])
-    means = [np.mean([*base[name].values()]) for name in names]
-    n_splits = sum(len(base[name]) for name in names)
-    cells = [f"{mean:.3f}" for mean in [np.mean(means), *means]]
-    writer.writerow([next(iter(CANDIDATES)), n_splits, *cells])
-    for label in list(CANDIDATES)[1:]:
+    means = {name: np.mean([*base[name].values()]) for name in names}
+    n_splits = sum(len(base[name]) for name in in_mean)
+    mean = np.mean([means[name] for name in in_mean])
+    writer.writerow([first, n_splits, f"{mean:.3f}", *(f"{means[name]:.3f}" for name in names)])
+    for label in others:
         gains = {
             name: np.array([score - base[name][seed] for seed, score in row.items()])
             for name, row in measured.get(label, {}).items()
@@ -191,8 +277,8 @@ def print_table(path, column):
         }
         if gains:
             cells = [with_error(gains[name]) if name in gains else "" for name in names]
-            n_splits = sum(map(len, gains.values()))
-            writer.writerow([label, n_splits, with_error(*gains.values()), *cells])
+            meant = [gains[name] for name in gains if name in in_mean]
+            writer.writerow([label, sum(map(len, meant)), with_error(*meant), *cells])
 
 
 def with_error(*gains):
@@ -202,8 +288,20 @@ def with_error(*gains):
     return f"{mean:+.3f} ± {variance**0.5 / len(gains):.3f}"
 
 
+def main(study, task, path, *words):
+    """Measure, or print a table."""
+    before, candidates = STUDIES[study]
+    if task == "measure":
+        measure(before, candidates, path, words)
+        return
+    all_rounds = candidates[next(iter(candidates))].rounds
+    which = {
+        (): all_rounds,
+        ("first",): [r for r in all_rounds if r != "deciding"],
+        ("deciding",): ["deciding"],
+    }[words]
+    print_table(candidates, path, ("accuracy", "loss").index(task), which)
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "measure":
-        measure(sys.argv[2], sys.argv[3:])
-    else:
-        print_table(sys.argv[2], ("accuracy", "loss").index(sys.argv[1]))
+    main(*sys.argv[1:])
