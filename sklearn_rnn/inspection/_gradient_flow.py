@@ -147,11 +147,11 @@ def gradient_flow(
     >>> from sklearn_rnn import RNNClassifier
     >>> from sklearn_rnn.inspection import gradient_flow
     >>> rng = np.random.default_rng(0)
-    >>> X = [rng.normal(size=50) for _ in range(20)]
+    >>> X = [rng.normal(size=100) for _ in range(20)]
     >>> y = [int(x[0] > 0) for x in X]
     >>> flow = gradient_flow(RNNClassifier(cell="rnn", random_state=0), X, y)
     >>> flow.norms.shape, flow.labels
-    ((2, 50), ['layer 1, forward', 'layer 1, backward'])
+    ((2, 100), ['layer 1, forward', 'layer 1, backward'])
     >>> flow.verdict[:9]
     'Vanishing'
     """
