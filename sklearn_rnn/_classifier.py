@@ -31,7 +31,7 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
         gated cells that remember longer, "mingru" [8]_ is a GRU whose gates read the input alone,
         quicker to train. A class derived from
         :class:`sklearn_rnn.nn.cells.Cell` adds one of your own.
-    hidden_size : int, default=128
+    hidden_size : int, default=64
         Units of the state, in each layer and direction.
     num_layers : int, default=1
         Layers; each reads all outputs of the one below.
@@ -245,7 +245,7 @@ class RNNClassifier(ClassifierMixin, BaseLabels, BaseManyToOne):
         self,
         *,
         cell="gru",
-        hidden_size=128,
+        hidden_size=64,
         num_layers=1,
         bidirectional=True,
         pooling="extremes",

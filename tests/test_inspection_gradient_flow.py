@@ -236,7 +236,7 @@ def test_no_steps_at_all_are_refused():
 
 def test_the_remedy_is_what_is_not_there_yet():
     rng = np.random.default_rng(0)
-    X, y = [rng.normal(size=100) for _ in range(6)], [0, 1] * 3
+    X, y = [rng.normal(size=60) for _ in range(6)], [0, 1] * 3
     flow = gradient_flow(RNNClassifier(cell="rnn", pooling="last", random_state=0), X, y)
     assert "pooling='max' or 'mean'" in flow.verdict
     assert "cell='lstm' or 'gru'" in flow.verdict

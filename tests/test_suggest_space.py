@@ -70,7 +70,7 @@ def test_space_has_five_or_six_parameters_around_the_defaults(estimator):
     assert list(space) == NAMES[estimator]
     assert inside(space, estimator().get_params())
     assert space["lr"] == FloatDistribution(0.001, 0.03, log=True)
-    default = 128 if estimator in (RNNClassifier, RNNLanguageModel) else 64
+    default = 128 if estimator is RNNLanguageModel else 64
     assert space["hidden_size"] == IntDistribution(default // 2, 2 * default, log=True)
     assert space["dropout"] == space["recurrent_dropout"] == FloatDistribution(0.0, 0.5)
 

@@ -91,7 +91,7 @@ def suggest_space(estimator: Any) -> dict[str, BaseDistribution]:
     >>> for name, distribution in space.items():
     ...     print(name, distribution)
     lr FloatDistribution(high=0.03, log=True, low=0.001, step=None)
-    hidden_size IntDistribution(high=256, log=True, low=64, step=1)
+    hidden_size IntDistribution(high=128, log=True, low=32, step=1)
     dropout FloatDistribution(high=0.5, log=False, low=0.0, step=None)
     recurrent_dropout FloatDistribution(high=0.5, log=False, low=0.0, step=None)
     cell CategoricalDistribution(choices=('gru', 'lstm', 'mingru'))
@@ -108,7 +108,7 @@ def suggest_space(estimator: Any) -> dict[str, BaseDistribution]:
     >>> study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     >>> params = study.ask(space).params
     >>> RNNClassifier(pooling="attention").set_params(**params).hidden_size
-    172
+    86
     """
     networks = _networks_in(estimator)
     if not networks:

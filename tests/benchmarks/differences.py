@@ -44,8 +44,8 @@ TASKS = {
     "digits": Task(4),
 }
 N_FOLDS = 4
-BEFORE = {"hidden_size": 64, "pooling": "max"}
-"""The defaults when the table was made."""
+BEFORE = {"pooling": "max"}
+"""The default when the table was made."""
 
 
 def splits(name, n_rounds):

@@ -41,7 +41,6 @@ def main():
                     pooling="last",
                     max_epochs=N_EPOCHS,
                     label_smoothing=0.0,
-                    hidden_size=64,
                 )
                 scores = [
                     model.set_params(random_state=seed).fit(*train).score(*test)

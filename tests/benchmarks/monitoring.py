@@ -65,13 +65,7 @@ def main():
     X, y = workload()
     for cell in ("gru", "lstm"):
         for clip in (1.0, None):
-            options = {
-                "hidden_size": 64,
-                "cell": cell,
-                "gradient_clip": clip,
-                "max_epochs": 2,
-                "random_state": 0,
-            }
+            options = {"cell": cell, "gradient_clip": clip, "max_epochs": 2, "random_state": 0}
             options["bidirectional"] = False
             seconds = {"unwatched": [], "watched": [], "and TensorBoard": []}
             for _ in range(N_ROUNDS):

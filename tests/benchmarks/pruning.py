@@ -34,7 +34,7 @@ def vowels() -> tuple[Any, Any]:
 
 
 def search(seed: int, **options: Any) -> OptunaSearchCV:
-    model = RNNClassifier(hidden_size=64, random_state=seed)  # the default of the figures
+    model = RNNClassifier(random_state=seed)
     cv = StratifiedKFold(3, shuffle=True, random_state=seed)
     space = suggest_space(model)
     defaults = {"n_trials": 30, "cv": cv, "random_state": seed, "refit": False}
