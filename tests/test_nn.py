@@ -122,6 +122,16 @@ def test_attention_after_each_step_stands_any_relevance():
             assert pooling.prefixes(outputs)[:, 0, 0].tolist() == expected
 
 
+def test_extremes_take_outputs_that_lie_batch_first():
+    outputs = random_outputs()
+    as_laid = outputs.transpose(0, 1).contiguous().transpose(0, 1)
+    gradients = []
+    for x in (outputs.requires_grad_(), as_laid.detach().requires_grad_()):
+        _, result = pooled("extremes", x)
+        gradients.append(torch.autograd.grad(result.square().sum(), x)[0])
+    assert torch.equal(*gradients)
+
+
 @pytest.mark.parametrize("name", ["max", "min"])
 def test_second_derivatives_of_extremes_pass_gradgradcheck(name):
     outputs = random_outputs().double().requires_grad_()

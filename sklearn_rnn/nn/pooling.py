@@ -146,7 +146,8 @@ class Extremes(torch.autograd.Function):
         outputs, places, *found = (saved.detach() for saved in ctx.saved_tensors)
         total = None
         for extreme, gradient in zip(found, gradients, strict=True):
-            is_extreme = torch.eq(outputs, extreme, out=torch.empty_like(outputs))  # 1 or 0
+            is_extreme = torch.empty_like(outputs, memory_format=torch.contiguous_format)
+            torch.eq(outputs, extreme, out=is_extreme)  # 1 or 0
             _fill(is_extreme[ctx.n_common :], places, 0.0)
             share = gradient / is_extreme.sum(dim=0)
             if total is None:
