@@ -228,12 +228,8 @@ def shuffled_batches(
     generator : torch.Generator
         Source of the order, moved once an epoch.
     """
-    order = rows[torch.randperm(len(rows), generator=generator).numpy()]
-    pool_size = POOL_BATCHES * batch_size
     batches: list[np.ndarray] = []
-    for at in range(0, len(order), pool_size):
-        pool = order[at : at + pool_size]
-        pool = pool[np.argsort(lengths[pool], kind="stable")]
+    for pool in _sorted_pools(rows, lengths, POOL_BATCHES * batch_size, generator):
         batches += np.array_split(pool, -(-len(pool) // batch_size))
     for i in torch.randperm(len(batches), generator=generator).tolist():
         yield batches[i]
@@ -259,21 +255,26 @@ def batches_of_steps(
     generator : torch.Generator
         Source of the order, moved once an epoch.
     """
-    order = rows[torch.randperm(len(rows), generator=generator).numpy()]
     n_batches = n_batches_of_steps(lengths[rows], batch_steps)
     pool_size = POOL_BATCHES * -(-len(rows) // n_batches)
-    pools: list[np.ndarray] = []
-    for at in range(0, len(order), pool_size):
-        pool = order[at : at + pool_size]
-        pool = pool[np.argsort(lengths[pool], kind="stable")]
-        pools.append(pool[::-1] if len(pools) % 2 else pool)
-    order = np.concatenate(pools)
+    pools = enumerate(_sorted_pools(rows, lengths, pool_size, generator))
+    order = np.concatenate([pool[::-1] if i % 2 else pool for i, pool in pools])
     steps = _counted(lengths[order], batch_steps)
     # None counts for more than its share, so that each batch gets a sequence.
     batch_of = (steps.cumsum() - steps) * n_batches // steps.sum()
     batches = np.split(order, np.flatnonzero(np.diff(batch_of)) + 1)
     for i in torch.randperm(len(batches), generator=generator).tolist():
         yield batches[i][np.argsort(lengths[batches[i]], kind="stable")]
+
+
+def _sorted_pools(
+    rows: np.ndarray, lengths: np.ndarray, size: int, generator: torch.Generator
+) -> Iterator[np.ndarray]:
+    """Yield the rows in random pools of a size, each sorted by length."""
+    order = rows[torch.randperm(len(rows), generator=generator).numpy()]
+    for at in range(0, len(order), size):
+        pool = order[at : at + size]
+        yield pool[np.argsort(lengths[pool], kind="stable")]
 
 
 def n_batches_of_steps(lengths: np.ndarray, batch_steps: int) -> int:

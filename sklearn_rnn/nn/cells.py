@@ -151,17 +151,18 @@ class Cell(ABC):
     ) -> tuple[list[Tensor], list[State]]:
         """Scan all directions in one loop by backpropagation through time written out."""
         assert self.through_time is not None
-        if len(inputs) == 1:  # no copies, here or in the gradient
-            (x,), ((h,),), (w,) = inputs, states, weights
-            scanned = self.through_time.apply(x[None], h[None], *(each[None] for each in w))
-        else:
-            scanned = self.through_time.apply(
-                torch.stack(list(inputs)),
-                torch.stack([h for (h,) in states]),
-                *(torch.stack(same) for same in zip(*weights, strict=True)),
-            )
+        scanned = self.through_time.apply(
+            _side_by_side(inputs),
+            _side_by_side([h for (h,) in states]),
+            *(_side_by_side(same) for same in zip(*weights, strict=True)),
+        )
         outputs = [scanned.squeeze(0)] if len(inputs) == 1 else list(scanned.unbind(0))
         return outputs, [(o[-1],) for o in outputs]
+
+
+def _side_by_side(tensors: Sequence[Tensor]) -> Tensor:
+    """Return the tensors of all directions as one; of one direction without a copy."""
+    return tensors[0][None] if len(tensors) == 1 else torch.stack(list(tensors))
 
 
 def in_one_block(weights: CellWeights) -> list[Tensor]:

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from sklearn_rnn import RNNClassifier
 from sklearn_rnn._random import generator
 from sklearn_rnn.nn.recurrence import Recurrence
 from tests.benchmarks import rivals
@@ -100,25 +99,6 @@ def to_device(device):
     return collate
 
 
-def this_library(work, device):
-    """Fit the estimator on a device."""
-    return RNNClassifier(
-        cell=work.cell,
-        hidden_size=work.hidden_size,
-        bidirectional=False,
-        pooling="last",
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        label_smoothing=0.0,
-        lr=3e-3,
-        lr_schedule=None,
-        max_epochs=work.n_epochs,
-        batch_size=work.batch_size,
-        random_state=0,
-        device=device,
-    ).fit(work.X, work.y)
-
-
 def fits(device):
     """Print a line a cell and size of batch."""
     X, y = rivals.lognormal()
@@ -127,7 +107,7 @@ def fits(device):
         work = Workload(X, y, cell, hidden, batch_size=batch_size, n_epochs=2)
         ours, theirs = (
             milliseconds(partial(way, work, device), device, repeats=3)
-            for way in (this_library, tutorial_loop)
+            for way in (rivals.this_library, tutorial_loop)
         )
         size = f"{cell},{batch_size},{hidden}"
         print(f"{size},{ours:.0f},{theirs:.0f},{theirs / ours:.1f}", flush=True)

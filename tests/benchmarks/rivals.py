@@ -220,7 +220,7 @@ def keras_on_jax(work):
     )
 
 
-def this_library(work, **options):
+def this_library(work, device="cpu", **options):
     """The estimator, all its own work included; without what the rivals do not have."""
     return RNNClassifier(
         cell=work.cell,
@@ -235,7 +235,7 @@ def this_library(work, **options):
         max_epochs=work.n_epochs,
         batch_size=work.batch_size,
         random_state=0,
-        device="cpu",
+        device=device,
         **options,
     ).fit(work.X, work.y)
 
