@@ -1,8 +1,10 @@
 """Freed memory is kept while networks train, and given back afterwards."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.training import memory
@@ -12,20 +14,24 @@ QUICK = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 
 
 class FakeGlibc:
-    """Notes the calls that the C library would get."""
+    """Notes the calls that the C library would get; so many bytes are free."""
 
-    def __init__(self):
+    def __init__(self, n_free=1 << 30):
         self.calls = []
+        self.n_free = n_free
 
     def mallopt(self, name, value):
         self.calls.append((name, value))
+
+    def mallinfo2(self):
+        return SimpleNamespace(fordblks=self.n_free)
 
     def malloc_trim(self, pad):
         self.calls.append("trim")
 
 
 KEEPING = [(-3, 1 << 30), (-1, 1 << 30)]
-GIVING_BACK = [(-3, 32 << 20), (-1, 64 << 20), "trim"]
+GIVING_BACK = [(-3, 32 << 20), (-1, 128 << 20), "trim"]
 
 
 @pytest.fixture
@@ -38,6 +44,22 @@ def glibc(monkeypatch):
 def test_fit_keeps_freed_memory_and_gives_it_back(sequences, glibc):
     RNNClassifier(**QUICK).fit(*sequences)
     assert glibc.calls == KEEPING + GIVING_BACK
+
+
+def test_a_little_memory_is_left_for_the_next_fit(sequences, glibc):
+    glibc.n_free = 100 << 20
+    RNNClassifier(**QUICK).fit(*sequences)
+    assert glibc.calls == KEEPING + GIVING_BACK[:-1]
+
+
+@pytest.mark.skipif(memory._glibc() is None, reason="another allocator")
+def test_what_is_free_is_read_from_glibc():
+    with freed_memory_kept():
+        before = memory._glibc().mallinfo2().fordblks
+        held = [torch.ones(1 << 22) for _ in range(12)]  # 16 MiB each
+        del held
+        assert memory._glibc().mallinfo2().fordblks - before > 150 << 20
+    assert memory._glibc().mallinfo2().fordblks < 128 << 20
 
 
 def test_memory_is_given_back_after_an_error(glibc):
