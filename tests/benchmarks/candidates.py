@@ -40,6 +40,7 @@ from tests.benchmarks.prototypes import (
     MixingClassifier,
     NormalizingClassifier,
     PairClassifier,
+    QuantileClip,
     UnitsClassifier,
 )
 
@@ -88,6 +89,12 @@ ROUNDS = {
         "patients": {200: 5, 201: 5},
         "20 of GunPoint": {204: 1, 205: 1, 206: 1, 207: 1},
         "24 of OSULeaf": {203: 1, 204: 1},
+    },
+    8: {
+        "digits": {300: 1, 301: 1, 302: 1},
+        "ArrowHead": {300: 4, 301: 4},
+        "20 of GunPoint": {300: 1, 301: 1, 302: 1, 303: 1},
+        "24 of OSULeaf": {300: 1, 301: 1, 302: 1},
     },
     "numbers": {
         "Covid3Month": {100: 4, 101: 4},
@@ -159,9 +166,17 @@ WIDTHS = {
     "all four poolings": Candidate({"pooling": LastMeanMaxMin}, (4,)),
     "differences over two steps": Candidate({}, (4, 7), LagClassifier),
 }
+CLIPS = {
+    "gradients clipped at 1": Candidate(rounds=(8,)),
+    "clipped at 0.3": Candidate({"gradient_clip": 0.3}, (8,)),
+    "clipped at 0.1": Candidate({"gradient_clip": 0.1}, (8,)),
+    "clipped at the median so far": Candidate({"callbacks": [QuantileClip(0.5)]}, (8,)),
+    "clipped at the lowest tenth so far": Candidate({"callbacks": [QuantileClip(0.1)]}, (8,)),
+}
 STUDIES = {
     "poolings": ({"hidden_size": 64, "pooling": "max"}, POOLINGS),
     "widths": ({"hidden_size": 64, "pooling": "extremes"}, WIDTHS),
+    "clips": ({"hidden_size": 64, "pooling": "extremes"}, CLIPS),
 }
 """The defaults of then, and the candidates by their name in the table, first those defaults."""
 

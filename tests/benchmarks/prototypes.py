@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from skorch.callbacks import Callback
 from torch import nn
@@ -341,3 +342,25 @@ class Averaging(Callback):
         with torch.no_grad():
             for p, mean in zip(net.module_.parameters(), self.mean, strict=True):
                 p.copy_(mean)
+
+
+class QuantileClip(Callback):
+    """Scales gradients down to a quantile of the norms so far (AutoClip; Seetharaman et al. 2020).
+
+    An update whose gradient is a hundred times the usual fills AdamW's second moment, so that
+    hundreds of updates after it hardly move.
+    """
+
+    def __init__(self, quantile):
+        self.quantile = quantile
+
+    def on_train_begin(self, net, **kwargs):
+        """No norms yet."""
+        self.norms = []
+
+    def on_grad_computed(self, net, **kwargs):
+        """Clip."""
+        weights = [p for p in net.module_.parameters() if p.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack([p.grad.norm() for p in weights]))
+        self.norms.append(norm.item())
+        torch.nn.utils.clip_grad_norm_(weights, float(np.quantile(self.norms, self.quantile)))

@@ -50,7 +50,7 @@ def training():
             contestants["Keras 3 on JAX"] = rivals.keras_on_jax(work)
         except ImportError:
             print("Keras or JAX is not installed; going on without them.")
-        seconds = race(contestants, repeats=3)
+        seconds = race(contestants, repeats=9, slow=5.0)
         rows += [
             {
                 "cell": cell,
