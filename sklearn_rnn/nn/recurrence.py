@@ -286,22 +286,23 @@ class _Ends(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, outputs: Tensor, last_step: Tensor, hidden_size: int) -> Tensor:
-        ctx.save_for_backward(last_step)
+        n_samples, n_units = outputs.shape[1:]
+        places = last_step * n_samples + torch.arange(n_samples, device=outputs.device)
+        ctx.save_for_backward(places)
         ctx.shape, ctx.hidden_size = outputs.shape, hidden_size
-        ends = outputs.new_empty(outputs.shape[1:])
-        samples = torch.arange(len(last_step), device=outputs.device)
-        ends[:, :hidden_size] = outputs[last_step, samples, :hidden_size]
-        ends[:, hidden_size:] = outputs[0, :, hidden_size:]
+        ends = outputs.reshape(-1, n_units).index_select(0, places)
+        if n_units > hidden_size:
+            ends[:, hidden_size:] = outputs[0, :, hidden_size:]
         return ends
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        (last_step,) = ctx.saved_tensors
+        (places,) = ctx.saved_tensors
+        hidden, n_units = ctx.hidden_size, ctx.shape[2]
         of_outputs = gradient.new_zeros(ctx.shape)
-        samples = torch.arange(len(last_step), device=gradient.device)
-        hidden = ctx.hidden_size
-        of_outputs[last_step, samples, :hidden] = gradient[:, :hidden]
-        of_outputs[0, :, hidden:] = gradient[:, hidden:]
+        of_outputs.view(-1, n_units)[:, :hidden].index_copy_(0, places, gradient[:, :hidden])
+        if n_units > hidden:
+            of_outputs[0, :, hidden:] = gradient[:, hidden:]
         return of_outputs, None, None
 
 

@@ -42,7 +42,7 @@ def tokens() -> None:
             {
                 "attention": None,
                 "hidden_size": 128,
-                "max_epochs": 15,
+                "max_epochs": 18,
                 "dropout": 0.0,
                 "recurrent_dropout": 0.0,
             },
