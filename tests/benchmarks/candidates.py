@@ -1,7 +1,7 @@
 """What candidates for the defaults add to them, by splits of training parts.
 
-Test parts are not touched. Of two studies "poolings" has the default of then, the maximum, as its
-base, and "widths" the one that came of it, "extremes". Usage::
+Test parts are not touched. Of three studies "poolings" has the default of then, the maximum, as its
+base, "widths" and "clips" the one that came of it, "extremes". Usage::
 
     python -m tests.benchmarks.candidates STUDY measure results.csv [candidate ...]
     python -m tests.benchmarks.candidates STUDY accuracy results.csv > docs/defaults_STUDY.csv
@@ -96,6 +96,15 @@ ROUNDS = {
         "20 of GunPoint": {300: 1, 301: 1, 302: 1, 303: 1},
         "24 of OSULeaf": {300: 1, 301: 1, 302: 1},
     },
+    "deciding clips": {
+        "digits": {303: 1, 304: 1, 305: 1, 306: 1},
+        "JapaneseVowels": {300: 4},
+        "ItalyPowerDemand": {300: 4, 301: 4},
+        "GunPoint": {300: 4},
+        "ArrowHead": {302: 4, 303: 4, 304: 4},
+        "20 of GunPoint": {304: 1, 305: 1, 306: 1, 307: 1},
+        "24 of OSULeaf": {303: 1, 304: 1, 305: 1},
+    },
     "numbers": {
         "Covid3Month": {100: 4, 101: 4},
         "CardanoSentiment": {100: 4},
@@ -166,12 +175,15 @@ WIDTHS = {
     "all four poolings": Candidate({"pooling": LastMeanMaxMin}, (4,)),
     "differences over two steps": Candidate({}, (4, 7), LagClassifier),
 }
+BOTH_ROUNDS = (8, "deciding clips")
 CLIPS = {
-    "gradients clipped at 1": Candidate(rounds=(8,)),
-    "clipped at 0.3": Candidate({"gradient_clip": 0.3}, (8,)),
+    "gradients clipped at 1": Candidate(rounds=BOTH_ROUNDS),
+    "clipped at 0.3": Candidate({"gradient_clip": 0.3}, BOTH_ROUNDS),
     "clipped at 0.1": Candidate({"gradient_clip": 0.1}, (8,)),
     "clipped at the median so far": Candidate({"callbacks": [QuantileClip(0.5)]}, (8,)),
-    "clipped at the lowest tenth so far": Candidate({"callbacks": [QuantileClip(0.1)]}, (8,)),
+    "clipped at the lowest tenth so far": Candidate(
+        {"callbacks": [QuantileClip(0.1)]}, BOTH_ROUNDS
+    ),
 }
 STUDIES = {
     "poolings": ({"hidden_size": 64, "pooling": "max"}, POOLINGS),
@@ -312,8 +324,8 @@ def main(study, task, path, *words):
     all_rounds = candidates[next(iter(candidates))].rounds
     which = {
         (): all_rounds,
-        ("first",): [r for r in all_rounds if r != "deciding"],
-        ("deciding",): ["deciding"],
+        ("first",): [r for r in all_rounds if "deciding" not in str(r)],
+        ("deciding",): [r for r in all_rounds if "deciding" in str(r)],
     }[words]
     print_table(candidates, path, ("accuracy", "loss").index(task), which)
 
