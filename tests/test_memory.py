@@ -16,17 +16,13 @@ QUICK = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 
 
 class FakeGlibc:
-    """Notes the calls that the C library would get; so many bytes are free."""
+    """Notes the calls that the C library would get; as one before 2.33 it has no mallinfo2."""
 
-    def __init__(self, n_free=1 << 30):
+    def __init__(self):
         self.calls = []
-        self.n_free = n_free
 
     def mallopt(self, name, value):
         self.calls.append((name, value))
-
-    def mallinfo2(self):
-        return SimpleNamespace(fordblks=self.n_free)
 
     def malloc_trim(self, pad):
         self.calls.append("trim")
@@ -49,11 +45,12 @@ def test_fit_keeps_freed_memory_and_gives_it_back(sequences, glibc):
 
 
 def test_a_little_memory_is_left_for_the_next_fit(sequences, glibc):
-    glibc.n_free = 100 << 20
+    glibc.mallinfo2 = lambda: SimpleNamespace(fordblks=100 << 20)
     RNNClassifier(**QUICK).fit(*sequences)
     assert glibc.calls == KEEPING + GIVING_BACK[:-1]
 
 
+# What is asked for is done by glibc alone: on macOS and Windows there is nothing to see.
 @pytest.mark.skipif(memory._glibc() is None, reason="another allocator")
 def test_much_free_memory_goes_back_to_the_kernel():
     def resident():
@@ -63,7 +60,7 @@ def test_much_free_memory_goes_back_to_the_kernel():
     with freed_memory_kept():
         held = [torch.ones(1 << 22) for _ in range(32)]  # 16 MiB each
         del held
-        assert memory._glibc().mallinfo2().fordblks > 200 << 20
+        assert memory._n_free(memory._glibc()) > 200 << 20
         assert resident() - before > 200 << 20
     assert resident() - before < 50 << 20
 

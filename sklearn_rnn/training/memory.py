@@ -9,6 +9,7 @@ mallopt(3); they are set while networks run and only sort memory, they change no
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import threading
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def freed_memory_kept() -> Iterator[None]:
             _n_running -= 1
             if _n_running == 0:
                 _set_limits(glibc, _MMAP_AFTERWARDS, _LEFT)
-                if glibc.mallinfo2().fordblks > _LEFT:
+                if _n_free(glibc) > _LEFT:
                     glibc.malloc_trim(0)
 
 
@@ -68,16 +69,21 @@ class _MallInfo(ctypes.Structure):
 
 @cache
 def _glibc() -> Any:
-    """Return the C library if it is glibc, 2.33 or later, and not set by the user, else None."""
+    """Return the C library if it is glibc and not set by the user, else None."""
     if "MALLOC_MMAP_THRESHOLD_" in os.environ or "MALLOC_TRIM_THRESHOLD_" in os.environ:
         return None
     if os.name != "posix":
         return None
     library = ctypes.CDLL(None)
-    if not hasattr(library, "mallinfo2"):  # which glibc alone has
-        return None
-    library.mallinfo2.restype = _MallInfo
-    return library
+    return library if hasattr(library, "gnu_get_libc_version") else None
+
+
+def _n_free(glibc: Any) -> float:
+    """Return the bytes that are free; infinity before glibc 2.33, which does not tell."""
+    if not hasattr(glibc, "mallinfo2"):
+        return math.inf
+    glibc.mallinfo2.restype = _MallInfo
+    return glibc.mallinfo2().fordblks
 
 
 def _set_limits(glibc: Any, mmap: int, trim: int) -> None:

@@ -113,6 +113,7 @@ ROUNDS = {
     },
 }
 """For each round and data set the seeds of the splits, and how many folds of each are measured."""
+DECIDING = ("deciding", "deciding clips")
 
 
 @dataclass(frozen=True)
@@ -324,8 +325,8 @@ def main(study, task, path, *words):
     all_rounds = candidates[next(iter(candidates))].rounds
     which = {
         (): all_rounds,
-        ("first",): [r for r in all_rounds if "deciding" not in str(r)],
-        ("deciding",): [r for r in all_rounds if "deciding" in str(r)],
+        ("first",): [r for r in all_rounds if r not in DECIDING],
+        ("deciding",): [r for r in all_rounds if r in DECIDING],
     }[words]
     print_table(candidates, path, ("accuracy", "loss").index(task), which)
 
