@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from sklearn_rnn.nn.kernels import NARROW
 from sklearn_rnn.nn.scan import refuse_second_derivatives
 
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
@@ -95,9 +96,10 @@ class GRUThroughTime(Function):
     ) -> Tensor:
         """Return the states after each step."""
         hidden = weight_hh.shape[2]
-        weight_ih, weight_hh, bias_ih, bias_hh = map(
-            _new_doubled, (weight_ih, weight_hh, bias_ih, bias_hh)
-        )
+        doubling = x.new_ones(3 * hidden)
+        doubling[2 * hidden :] = 2
+        weight_ih, weight_hh = weight_ih * doubling[:, None], weight_hh * doubling[:, None]
+        bias_ih, bias_hh = bias_ih * doubling, bias_hh * doubling
         bias_ih[:, : 2 * hidden] += bias_hh[:, : 2 * hidden]
         from_input = _input_product(x, weight_ih, bias_ih)
         new = from_input[..., 2 * hidden :].clone(memory_format=torch.contiguous_format)
@@ -143,14 +145,10 @@ class GRUThroughTime(Function):
             dh_step = add_product(dh_before.addcmul_(dh_step, z), d_step, weight)
         d_weight_hh, d_bias_hh = _weight_gradient(d, states[:, :-1]), d.sum((1, 2))
         d[..., 2 * hidden :] = d_new.mul_(dh[:, 1:])  # from here on what the input added to
-        return (
-            _input_gradient(ctx, d, weight_ih),
-            dh[:, 0],
-            _new_doubled(_weight_gradient(d, x)),
-            _new_doubled(d_weight_hh),
-            _new_doubled(d.sum((1, 2))),
-            _new_doubled(d_bias_hh),
-        )
+        of_weights = (_weight_gradient(d, x), d_weight_hh, d.sum((1, 2)), d_bias_hh)
+        for rows in of_weights:
+            rows[:, 2 * hidden :] *= 2
+        return (_input_gradient(ctx, d, weight_ih), dh[:, 0], *of_weights)
 
 
 def _gru_factors(gates: Tensor, n: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,12 +162,6 @@ def _gru_factors(gates: Tensor, n: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     _sigmoid_backward(torch.mul(d_n, n_h, out=half), r, grad_input=d_r)
     _sigmoid_backward(torch.sub(h, n, out=half), z, grad_input=d_z)
     return d, d_n
-
-
-def _new_doubled(rows: Tensor) -> Tensor:
-    """Double the rows of the gate that leads to a tanh, and so their gradient."""
-    reset_update, new = rows.tensor_split([rows.shape[1] // 3 * 2], dim=1)
-    return torch.cat([reset_update, 2 * new], dim=1)
 
 
 def _doubled_less_one_(x: Tensor, minus_one: Tensor) -> Tensor:
@@ -194,7 +186,16 @@ def _states_after(h: Tensor, n_steps: int) -> Tensor:
 
 
 def _input_gradient(ctx: Any, d: Tensor, weight: Tensor) -> Tensor | None:
-    return d @ weight[:, None] if ctx.needs_input_grad[0] else None
+    """Return the gradient of what was read, if it is asked for.
+
+    With few inputs this order of the factors is three times faster than the other.
+    """
+    if not ctx.needs_input_grad[0]:
+        return None
+    if weight.shape[2] >= NARROW:
+        return d @ weight[:, None]
+    products = [w.t() @ d_of_one.flatten(0, 1).t() for d_of_one, w in zip(d, weight, strict=True)]
+    return torch.stack(products).transpose(1, 2).unflatten(1, d.shape[1:3])
 
 
 def _weight_gradient(d: Tensor, read: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from sklearn_rnn.nn.attention import Attention, Beside, Memory
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.feedback import Feedback
 from sklearn_rnn.nn.initialization import linear
+from sklearn_rnn.nn.kernels import tanh
 from sklearn_rnn.nn.recurrence import Recurrence, Stepper
 
 GRAIN = 4
@@ -116,7 +117,7 @@ class Decoder(nn.Module):
             return outputs, None
         seen, weights = self.attention(outputs.transpose(0, 1), memory)
         both = torch.cat([outputs, seen.transpose(0, 1)], dim=2)
-        return torch.tanh(self.mix(both)), weights
+        return tanh(self.mix(both)), weights
 
 
 class DecoderSteps:

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from sklearn_rnn.nn.inputs import START_STD
 
@@ -107,6 +108,12 @@ class TokenFeedback(Feedback):
         """Return the vectors of codes of shape (...); -1 is one that is not known."""
         vectors = self.embedding(entries.clamp(min=0))
         return torch.where((entries >= 0)[..., None], vectors, self.unknown)
+
+    def before(self, targets: Tensor) -> Tensor:
+        """Return what each step reads if all before it were said right, by one lookup."""
+        table = torch.cat([self.unknown[None], self.embedding.weight])
+        places = functional.pad(targets[:, :-1] + 1, (1, 0))
+        return functional.embedding(places.t(), table)
 
     def said(self, outputs: Tensor, *, may_end: bool = True) -> Tensor:
         """Return the most probable codes, shape (...)."""

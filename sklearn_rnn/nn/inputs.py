@@ -150,8 +150,10 @@ class MixedInput(nn.Module):
 
     def forward(self, values: Tensor, codes: Tensor | None = None) -> Tensor:
         """Return a Tensor of shape (..., output_size)."""
-        x = self.numeric(values)
+        parts = []
+        if self.numeric.output_size > 0 or codes is None:
+            parts.append(self.numeric(values))
         if codes is not None:
-            vectors = [part(codes[..., i]) for i, part in enumerate(self.categorical)]
-            x = torch.cat([x, *vectors], dim=-1)
+            parts += [part(codes[..., i]) for i, part in enumerate(self.categorical)]
+        x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
         return x if self.dropout is None else self.dropout(x)

@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from sklearn_rnn.nn.cells import MIN_ROWS
 from sklearn_rnn.nn.encoder import ManyToMany
 from sklearn_rnn.nn.heads import LinearHead
+from sklearn_rnn.nn.kernels import cross_entropy
 from sklearn_rnn.nn.recurrence import STEPS_AT_ONCE, Stepper, at_step
 
 OUTPUTS_AT_ONCE = 1 << 22
@@ -131,13 +132,7 @@ class LanguageNetwork(ManyToMany):
         smoothing = self.label_smoothing if self.training else 0.0
 
         def of_part(read: Tensor, targets: Tensor) -> Tensor:
-            loss = functional.cross_entropy(
-                self.head(read).flatten(0, 1),
-                targets.flatten(),
-                ignore_index=-1,
-                reduction="none",
-                label_smoothing=smoothing,
-            )
+            loss = cross_entropy(self.head(read).flatten(0, 1), targets.flatten(), smoothing)
             return -loss.view(targets.shape)
 
         n_classes = self.head.linear.out_features

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sklearn_rnn.nn.kernels import cross_entropy
+
 
 class OfClasses(nn.Module):
     """A cross-entropy that can be smoothed while training, not while it measures.
@@ -22,9 +24,7 @@ class OfClasses(nn.Module):
     def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return that of logits (n, n_classes) and classes (n,), 0 where the class is -1."""
         smoothing = self.label_smoothing if self.training else 0.0
-        return functional.cross_entropy(
-            logits, target, ignore_index=-1, reduction="none", label_smoothing=smoothing
-        )
+        return cross_entropy(logits, target, smoothing)
 
 
 class CrossEntropy(OfClasses):
