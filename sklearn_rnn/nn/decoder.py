@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 
 from sklearn_rnn.nn.attention import Attention, Beside, Memory
 from sklearn_rnn.nn.dropout import Dropout
@@ -20,9 +19,6 @@ from sklearn_rnn.nn.feedback import Feedback
 from sklearn_rnn.nn.initialization import linear
 from sklearn_rnn.nn.kernels import tanh
 from sklearn_rnn.nn.recurrence import Recurrence, Stepper
-
-GRAIN = 4
-"""Steps are rounded up to a multiple for kernels, which prepare themselves for each length."""
 
 
 class Reading(NamedTuple):
@@ -99,10 +95,8 @@ class Decoder(nn.Module):
         else:
             assert targets is not None
             x = self.dropout(self.feedback.before(targets))
-        if not self.recurrence.cell.takes_any_length(x.device):
-            x = functional.pad(x, (0, 0, 0, 0, 0, -n_steps % GRAIN))
-        lengths = torch.full((batch,), len(x), device=x.device)
-        outputs = self.recurrence(x, lengths, self.start(reading.summary))[:n_steps]
+        lengths = torch.full((batch,), n_steps, device=x.device)
+        outputs = self.recurrence(x, lengths, self.start(reading.summary))
         return self._looking(outputs, self.memory(reading))
 
     def memory(self, reading: Reading) -> Memory | None:
