@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from sklearn_rnn.nn.attention import DotAttention
+from sklearn_rnn.nn.attention import Attention, Memory
 from sklearn_rnn.nn.cells import CELLS, CellWeights
 from sklearn_rnn.nn.kernels import NARROW, WORTHWHILE, cross_entropy, tanh
 
@@ -67,14 +67,24 @@ def test_gradient_of_what_was_read_is_that_of_the_equations(cell, n_directions, 
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
-def test_attention_sees_nothing_behind_the_end():
+class KeysAsScores(Attention):
+    """Scores that do not come from a product, which rounds by its size."""
+
+    def scores(self, queries, keys):
+        return keys.transpose(1, 2).expand(-1, queries.shape[1], -1)
+
+
+@pytest.mark.parametrize("n_more", [1, 20, 200])
+def test_attention_has_the_same_digits_whatever_is_behind_the_end(n_more):
     generator = torch.Generator().manual_seed(0)
-    attention = DotAttention(8, 8, generator)
-    read, queries = torch.randn(11, 3, 8), torch.randn(3, 6, 8)
-    lengths = torch.tensor([11, 4, 1])
-    _, weights = attention(queries, attention.remember(read, lengths))
-    longer = torch.cat([read, torch.full((20, 3, 8), 1e4)])
-    _, same = attention(queries, attention.remember(longer, lengths))
-    torch.testing.assert_close(same[..., :11], weights, rtol=1e-6, atol=1e-7)
+    attention = KeysAsScores(1, 1, generator)
+    values = torch.randn(3, 11, 1, generator=generator)
+    queries = torch.zeros(3, 6, 1)
+    behind = torch.arange(11)[:, None] >= torch.tensor([11, 4, 1])[:, None, None]
+    _, weights = attention(queries, Memory(values, values, behind))
+    longer = torch.cat([values, torch.full((3, n_more, 1), 1e4)], dim=1)
+    further = torch.cat([behind, torch.ones(3, n_more, 1, dtype=torch.bool)], dim=1)
+    _, same = attention(queries, Memory(longer, longer, further))
+    assert torch.equal(same[..., :11], weights)
     assert (same[..., 11:] == 0).all()
     torch.testing.assert_close(weights.sum(dim=2), torch.ones(3, 6))

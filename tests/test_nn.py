@@ -8,7 +8,7 @@ from sklearn_rnn._random import generator
 from sklearn_rnn.nn.cells import CELLS
 from sklearn_rnn.nn.dropout import Dropout
 from sklearn_rnn.nn.heads import LinearHead
-from sklearn_rnn.nn.inputs import NumericInput
+from sklearn_rnn.nn.inputs import CategoricalInput, MixedInput, NumericInput
 from sklearn_rnn.nn.pooling import POOLINGS, MaxPooling, MeanPooling, MinPooling, Pooling
 from sklearn_rnn.nn.recurrence import Flip, Recurrence
 
@@ -174,6 +174,16 @@ def test_numeric_input_standardises_and_marks_missing_numbers():
     expected = torch.tensor([[[1.0, 5.0, 0.0], [0.0, 0.0, 1.0]]])
     torch.testing.assert_close(inputs(x), expected)
     assert inputs.output_size == 3
+
+
+def test_inputs_of_categories_alone_are_their_vectors():
+    none = torch.empty(0)
+    numeric = NumericInput(none, none, none.bool())
+    tokens = CategoricalInput(torch.full((4,), 5), 1, 3, generator(0)).eval()
+    codes = torch.tensor([[[1], [3]]])
+    x = MixedInput(numeric, [tokens])(torch.empty(1, 2, 0), codes)
+    assert torch.equal(x, tokens(codes[..., 0]))
+    assert MixedInput(numeric)(torch.empty(1, 2, 0)).shape == (1, 2, 0)
 
 
 def test_dropout_holds_one_mask_for_all_steps_and_keeps_the_mean():
