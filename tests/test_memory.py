@@ -1,5 +1,6 @@
 """Freed memory is kept while networks train, and given back afterwards."""
 
+import gc
 import os
 import threading
 from pathlib import Path
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.training import memory
@@ -63,6 +65,21 @@ def test_much_free_memory_goes_back_to_the_kernel():
         assert memory._n_free(memory._glibc()) > 200 << 20
         assert resident() - before > 200 << 20
     assert resident() - before < 50 << 20
+
+
+def test_no_batch_leaves_a_tensor_behind(sequences):
+    counts = []
+
+    class Count(Callback):
+        def on_batch_end(self, net, training, **kwargs):
+            if training:
+                gc.collect()
+                counts.append(sum(issubclass(type(x), torch.Tensor) for x in gc.get_objects()))
+
+    X, y = sequences
+    RNNClassifier(**QUICK | {"max_epochs": 1}, batch_size=2, callbacks=[Count()]).fit(X, y)
+    assert len(counts) > 10
+    assert max(counts[3:]) <= counts[2]  # weights have gradients and AdamW its moments by then
 
 
 def test_memory_is_given_back_after_an_error(glibc):

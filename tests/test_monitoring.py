@@ -30,7 +30,8 @@ def test_gradients_are_clipped_as_torch_clips_them_and_recorded(max_norm):
     generator = torch.Generator().manual_seed(0)
     gradients = [torch.randn(shape, generator=generator) for shape in ((4, 3), (5,))]
     weights = [torch.nn.Parameter(torch.zeros_like(g)) for g in gradients]
-    net = SimpleNamespace(optimizer_=torch.optim.SGD(weights, lr=0.1), history=History())
+    optimizer = torch.optim.SGD(weights, lr=0.1)
+    net = SimpleNamespace(optimizer_=optimizer, history=History(), device="cpu")
     callback = GradientNorm(max_norm)
     net.history.new_epoch()
     callback.on_epoch_begin(net)
