@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 
 from sklearn_rnn._base import BaseRecurrent
@@ -109,7 +110,7 @@ class BaseStep(BaseRecurrent):
         weights = read_step_weight(sample_weight, lengths, type(self).__name__)
         weight = _of_steps(*weights, lengths)
         entries = self._target_kind.check(_weighed(entries, weight))
-        known = self._target.known(self._target.read(entries))
+        known = ~pd.isna(entries).reshape(len(entries), -1).any(axis=1)
         truth, predicted = entries[known].tolist(), self._target.decode(outputs)[known].tolist()
         return float(metric(truth, predicted, sample_weight=weight[known]))
 

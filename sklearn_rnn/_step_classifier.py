@@ -384,6 +384,7 @@ class StepClassifier(BaseLabels, BaseStep):
         ----------
         X : sequences of n_samples
         y : labels of their steps
+            Those that were not there in ``fit`` count as labelled wrong.
         sample_weight : array-like of shape (n_samples,) or in the form of y, optional
             Of the sequences, whose steps all have it, or of each step.
 

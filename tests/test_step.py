@@ -531,8 +531,21 @@ def test_bad_numbers_are_refused():
 
 def test_unseen_labels_are_refused_when_going_on():
     model = StepClassifier(warm_start=True, **QUICK).fit(X, LABELS)
-    with pytest.raises(ValueError, match=r"has the label 'left'"):
-        model.fit(X, [np.full(len(x), "left") for x in X])
+    y = [row.astype(object) for row in LABELS]
+    y[0][:], y[1][2] = None, "left"
+    step = len(X[0]) + 2
+    with pytest.raises(
+        ValueError, match=rf"has the label 'left' \(first at step {step} of all, one"
+    ):
+        model.fit(X, y)
+
+
+def test_unseen_labels_count_as_labelled_wrong():
+    model = StepClassifier(**QUICK).fit(X, LABELS)
+    y = [row.astype(object) for row in model.predict(X)]
+    y[3][0], y[4][1] = "left", None
+    n_labelled = sum(map(len, X)) - 1
+    assert model.score(X, y) == pytest.approx((n_labelled - 1) / n_labelled)
 
 
 def test_bad_calls_of_partial_fit_are_refused():
