@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from optuna import TrialPruned
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner, NopPruner, ThresholdPruner
-from optuna.samplers import GridSampler
+from optuna.samplers import GridSampler, TPESampler
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier, is_regressor
 from sklearn.datasets import make_classification
 from sklearn.exceptions import FitFailedWarning
@@ -189,6 +190,17 @@ def test_search_finds_the_front_of_several_objectives():
     assert found.best_score_ == scores.max()
 
 
+def test_search_for_the_smallest_takes_the_smallest():
+    found = search(
+        space={"hidden_size": IntDistribution(2, 30)}, objectives=["model_size"], pruner=None
+    ).fit(X, LABELS)
+    sizes = found.cv_results_["mean_model_size"]
+    assert len(set(sizes)) > 1
+    assert found.best_index_ == sizes.argmin()
+    assert found.best_estimator_.hidden_size == found.cv_results_["param_hidden_size"].min()
+    assert found.best_score_ == found.cv_results_["mean_test_score"][found.best_index_]
+
+
 def test_search_passes_weights_and_groups_on():
     groups = np.arange(40) // 4
     weight = np.where(np.arange(40) % 2, 1.0, 0.0)
@@ -247,6 +259,23 @@ def test_search_space_may_hold_values_of_any_kind():
     assert found.best_estimator_["scale"] is not steps[0]  # cloned
 
 
+def test_search_space_may_refuse_what_cannot_be():
+    def space(trial):
+        size = trial.suggest_int("size", 2, 4)
+        if size == 4:
+            raise TrialPruned
+        return {"hidden_size": size}
+
+    found = search(space=space, n_trials=8).fit(X, LABELS)
+    refused = found.cv_results_["state"] == "pruned"
+    assert 0 < refused.sum() < 8
+    assert all(
+        (p == {"size": 4}) == r for p, r in zip(found.cv_results_["params"], refused, strict=True)
+    )
+    assert (found.cv_results_["n_epochs"] == np.where(refused, 0, 4)).all()
+    assert found.best_params_["hidden_size"] < 4
+
+
 def test_search_suggests_a_space_where_none_is_given():
     found = OptunaSearchCV(small(), n_trials=2, cv=2, random_state=0).fit(X, LABELS)
     assert {"lr", "hidden_size", "cell", "pooling"} <= set(found.best_params_)
@@ -256,6 +285,7 @@ def test_search_suggests_a_space_where_none_is_given():
     ("space", "error", "message"),
     [
         ({"lr": [0.1, 0.2]}, TypeError, r"'search_space' of 'lr' must be one of optuna.distrib"),
+        ({}, ValueError, r"must hold one parameter at least. Got \{\}"),
         (lambda trial: 3, TypeError, "must return a dict of parameters. Got 3, of type int"),
     ],
 )
@@ -271,6 +301,13 @@ def test_search_refuses_wrong_parameters():
         search(objectives=["score", "fit_time"], pruner=Stop(after=1)).fit(X, LABELS)
     with pytest.raises(ValueError, match="can't be had with several 'objectives' or others"):
         search(objectives=["model_size"], pruner=Stop(after=1)).fit(X, LABELS)
+    with pytest.raises(ValueError, match=r"best of the 'epochs' goes by one score.*'fit_time'"):
+        search(objectives=["score", "fit_time"], pruner=None, epochs="best").fit(X, LABELS)
+    for name, kind in {"pruner": NopPruner, "sampler": TPESampler}.items():
+        with pytest.raises(
+            ValueError, match=f"'{name}' parameter of OptunaSearchCV must be an inst"
+        ):
+            search(**{name: kind}).fit(X, LABELS)
     with pytest.raises(ValueError, match="'search_space' parameter must be given, since there is"):
         search(Ridge(), None).fit(TABLE, NUMBERS)
     with pytest.raises(ValueError, match="The 'storage' parameter must be None, the path of"):
@@ -382,7 +419,7 @@ def test_search_looks_at_long_trainings_now_and_then():
 
 
 def test_search_that_completes_no_trial_says_so():
-    with pytest.raises(ValueError, match="No trial was completed: 3 were pruned"):
+    with pytest.raises(ValueError, match=r"No trial was completed. 3 were pruned: give the"):
         search(pruner=ThresholdPruner(lower=2.0)).fit(X, LABELS)
 
 
@@ -471,6 +508,17 @@ def test_search_shows_the_errors_of_fits():
         search(Failing(), {"bad": IntDistribution(1, 2)}, n_trials=2).fit(table, labels)
 
 
+def test_search_whose_trials_all_fail_in_a_fold_takes_none():
+    folds = list(KFold(2).split(X))
+    one_class = np.flatnonzero(LABELS == "up")
+    cv = [folds[0], (one_class, folds[1][1])]
+    with (
+        pytest.warns(FitFailedWarning, match="The number of classes has to be greater than one"),
+        pytest.raises(ValueError, match=r"No trial was completed. 3 had a fit that failed: see th"),
+    ):
+        search(cv=cv).fit(X, LABELS)
+
+
 def test_search_says_that_scores_are_missing():
     def sometimes(estimator, X, y):
         return estimator.score(X, y) if estimator.alpha > 0.7 else np.nan
@@ -478,8 +526,22 @@ def test_search_says_that_scores_are_missing():
     with pytest.warns(UserWarning, match="1 of 3 trials failed though all their fits went well"):
         found = search(Ridge(), ALPHA, scoring=sometimes).fit(TABLE, NUMBERS)
     assert found.cv_results_["state"].tolist() == ["complete", "failed", "complete"]
-    with pytest.raises(ValueError, match="0 were pruned, 3 had scores that are not finite"):
+    with pytest.raises(ValueError, match=r"completed. 3 had scores that are not finite: see what"):
         search(Ridge(), ALPHA, scoring=lambda *_: np.nan).fit(TABLE, NUMBERS)
+
+
+def test_search_by_epoch_says_that_scores_are_missing():
+    """And does not take them for those of trials that lag behind."""
+    long = small(max_epochs=7)
+    with pytest.raises(ValueError, match=r"completed. 3 had scores that are not finite"):
+        search(long, pruner=None, scoring=lambda *_: np.nan).fit(X, LABELS)
+
+    def later(estimator, X, y):
+        return estimator.score(X, y) if len(estimator.net_.history) > 5 else np.nan
+
+    found = search(long, pruner=None, scoring=later, n_trials=1).fit(X, LABELS)
+    assert list(found.study_.trials[0].intermediate_values) == [6, 7]
+    assert found.cv_results_["state"].tolist() == ["complete"]
 
 
 def test_search_shows_the_errors_of_fits_by_epoch():

@@ -97,6 +97,10 @@ def test_search_refuses_a_study_of_another_search(journal):
     other = search(storage=journal, study_name="s").set_params(estimator__max_epochs=5)
     with pytest.raises(ValueError, match="another estimator: max_epochs was 4, now 5"):
         other.fit(X, LABELS)
+    with pytest.raises(ValueError, match="was made with epochs='last', now it is 'best'"):
+        search(storage=journal, study_name="s", epochs="best").fit(X, LABELS)
+    with pytest.raises(ValueError, match=r"was made with other data.*what else 'fit' is given"):
+        search(storage=journal, study_name="s").fit(X, LABELS, sample_weight=np.arange(1.0, 41.0))
     assert len(search(storage=journal, study_name="t", cv=3).fit(X, LABELS).study_.trials) == 4
 
 
@@ -118,8 +122,31 @@ def test_search_refuses_a_study_of_other_rows(journal):
     assert np.isnan(nested).tolist() == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"alpha": FloatDistribution(0.1, 1.0, log=True)},
+            r"'alpha' of the 'search_space' was Flo",
+        ),
+        ({"alpha": CategoricalDistribution([0.1, 1.0])}, r"'s', now it is Categorical.*study_name"),
+    ],
+)
+def test_search_refuses_a_study_of_another_space(journal, changed, message):
+    quick(journal).fit(TABLE, TARGET)
+    with pytest.raises(ValueError, match=message):
+        quick(journal, space=changed, n_trials=6).fit(TABLE, TARGET)
+    wider = {"alpha": FloatDistribution(0.01, 9.0), "tol": FloatDistribution(1e-5, 1e-3)}
+    assert len(quick(journal, space=wider, n_trials=6).fit(TABLE, TARGET).study_.trials) == 6
+
+
 COLUMNS = {"a": [x[:, 0].tolist() for x in X], "b": LABELS}
-ROWS = {"frame": pd.DataFrame(COLUMNS), "table": pl.DataFrame(COLUMNS), "list": X}
+ROWS = {
+    "frame": pd.DataFrame(COLUMNS),
+    "frame of Arrow": pa.table(COLUMNS).to_pandas(types_mapper=pd.ArrowDtype),
+    "table": pl.DataFrame(COLUMNS),
+    "list": X,
+}
 AGAIN = """
 import sys
 sys.path.insert(0, {folder!r})
@@ -133,9 +160,11 @@ def search_of_each_form(journal):
         search(n_trials=1, storage=journal, study_name=form).fit(rows, LABELS)
 
 
-def test_search_knows_its_rows_again_in_another_process(journal):
+def test_search_knows_its_rows_again_in_another_process_and_after_a_look(journal):
     code = AGAIN.format(folder=str(Path(__file__).parent), journal=str(journal))
     subprocess.run([sys.executable, "-c", code], check=True)
+    search_of_each_form(journal)
+    ROWS["frame of Arrow"].iloc[3]
     search_of_each_form(journal)
 
 

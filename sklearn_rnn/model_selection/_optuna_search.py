@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Self
 from uuid import uuid4
 
-import joblib
 import numpy as np
 import optuna
 from joblib import effective_n_jobs
@@ -31,9 +30,10 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures,
 )
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_rnn.model_selection._digest import digest
 from sklearn_rnn.model_selection._folds import Judging, Rows, chooses_epoch
 from sklearn_rnn.model_selection._outcomes import (
     check_some_are_complete,
@@ -53,8 +53,8 @@ from sklearn_rnn.model_selection._study import (
     carried_out,
     check_choices,
     check_directions,
+    check_same_kinds,
     check_same_search,
-    digest,
     give_up,
     in_memory,
     opened,
@@ -87,8 +87,8 @@ class OptunaSearchCV(SharedSearch):
         A dict of names, as ``set_params`` takes them, to ``optuna.distributions``. Or a function
         that is called with an Optuna trial and returns a dict of parameters: what it suggests may
         depend on what it has suggested before, and values may be of any kind. It must suggest the
-        same when called again with a finished trial. None is :func:`suggest_space` of the
-        estimator.
+        same when called again with a finished trial, and may raise ``optuna.TrialPruned`` on what
+        can't be. None is :func:`suggest_space` of the estimator.
     n_trials : int or None, default=30
         Trials to carry out, pruned and failed ones among them; those that a ``storage`` holds
         already count. None goes on until ``timeout`` or a callback ends it.
@@ -99,8 +99,9 @@ class OptunaSearchCV(SharedSearch):
     objectives : list of str, default=None
         What to optimize: names of scores ("score", if there is but one), which are maximized, or of
         "fit_time" and "score_time" (seconds a fold) and "model_size" (bytes of the pickled
-        estimator), which are minimized. None is the score that ``refit`` names. With more than one,
-        there is a front of trials that none is better than in all, ``pareto_front_``.
+        estimator), which are minimized; of one of these alone, the least is the best. None is the
+        score that ``refit`` names. With more than one, there is a front of trials that none is
+        better than in all, ``pareto_front_``.
     n_jobs : int, default=None
         Workers, each of which does a trial at a time: processes of this machine, or what
         ``joblib.parallel_config`` says. X and y are mapped into their memory, not copied, and torch
@@ -130,14 +131,15 @@ class OptunaSearchCV(SharedSearch):
         Where trials are kept: the path of a file (an Optuna journal), or the URL of a database
         ("postgresql+psycopg://..."). All that run the same search with one storage and
         ``study_name`` share its trials, on as many machines as reach it, and a search that was
-        killed goes on when it is run again, maybe with another space in a dict; estimator, scoring,
-        rows and splits must be the same. None keeps them until ``fit`` returns.
+        killed goes on when it is run again, maybe with other names and limits in the dict of the
+        space; estimator, scoring, epochs, splits and what ``fit`` is given must be the same. None
+        keeps them until ``fit`` returns.
     study_name : str, default=None
         Needed with a ``storage`` that is to be found again.
     epochs : {"best", "last"}, default="last"
         Which epoch a trial is judged by: that of the highest mean score, the last of equal ones, or
-        the last there is. The fit on all rows ends at the same. Estimators with
-        ``early_stopping=True`` choose theirs themselves.
+        the last there is. The fit on all rows ends at the same. "best" goes by one score, not by
+        several ``objectives``. Estimators with ``early_stopping=True`` choose theirs themselves.
     error_score : "raise" or float, default=nan
         Score of a fold whose fit raises; the error is part of a ``FitFailedWarning``. "raise" lets
         it through.
@@ -232,8 +234,8 @@ class OptunaSearchCV(SharedSearch):
         "n_trials": [Interval(Integral, 1, None, closed="left"), None],
         "timeout": [Interval(Real, 0, None, closed="neither"), None],
         "objectives": ["array-like", None],
-        "sampler": [HasMethods(["sample_relative"]), None],
-        "pruner": [HasMethods(["prune"]), None],
+        "sampler": [BaseSampler, None],
+        "pruner": [BasePruner, None],
         "study_name": [str, None],
         "storage": "no_validation",
         "epochs": [StrOptions({"best", "last"})],
@@ -333,7 +335,8 @@ class OptunaSearchCV(SharedSearch):
             n_workers = min(n_workers, self.n_trials)
         quiet = not self.verbose
         with log_level(quiet), self._opened_study(objectives, n_workers) as study:
-            check_same_search(study, self._identity(X, y, splits))
+            check_same_search(study, self._identity(rows, splits))
+            check_same_kinds(study, self._space)
             search = self._search(rows, splits, judging, objectives, n_workers)
             with progress_shown(study, self.n_trials, shown=self.progress_bar):
                 self._run(search, study)
@@ -344,13 +347,14 @@ class OptunaSearchCV(SharedSearch):
             self._refit(rows, self._epochs_of_refit())
         return self
 
-    def _identity(self, X: Any, y: Any, splits: Sequence[Any]) -> dict[str, Any]:
+    def _identity(self, rows: Rows, splits: Sequence[Any]) -> dict[str, Any]:
         """Return what must be the same in all that share a study."""
         return {
             "splits": digest(splits),
-            "data": None if self.storage is None else joblib.hash([X, y]),
+            "data": None if self.storage is None else digest(vars(rows)),
             "estimator": plain_params(self.estimator),
             "scoring": plain_scoring(self.scoring),
+            "epochs": self.epochs,
         }
 
     def _checked_objectives(self, scorer: Any, metric: Any) -> list[str]:
@@ -378,6 +382,11 @@ class OptunaSearchCV(SharedSearch):
             raise ValueError(
                 "A 'pruner' goes by one score, and can't be had with several 'objectives' or "
                 f"others. Set pruner=None. Got {self.pruner!r} and {names!r}."
+            )
+        if not _is_one_score(names) and self.epochs == "best":
+            raise ValueError(
+                "The best of the 'epochs' goes by one score, and can't be had with several "
+                f"'objectives' or others. Set epochs='last'. Got {names!r}."
             )
         return names
 
@@ -410,6 +419,11 @@ class OptunaSearchCV(SharedSearch):
     @property
     def _space(self) -> Space:
         if self.search_space is not None:
+            if not callable(self.search_space) and not self.search_space:
+                raise ValueError(
+                    "The 'search_space' parameter must hold one parameter at least. Got {}; None "
+                    "takes the one that suggest_space gives."
+                )
             return self.search_space
         try:
             return suggest_space(self.estimator)
@@ -445,7 +459,7 @@ class OptunaSearchCV(SharedSearch):
             judging=judging,
             space=self._space,
             objectives=objectives,
-            best_epoch=self.epochs == "best" and objectives == [judging.metric],
+            best_epoch=self.epochs == "best",
             prunes=not isinstance(self._pruner(objectives), NopPruner),
             n_trials=self.n_trials,
             until=np.inf if self.timeout is None else time.time() + self.timeout,
@@ -480,10 +494,10 @@ class OptunaSearchCV(SharedSearch):
         """Make of the study's trials what scikit-learn's searches have when they are done."""
         trials = carried_out(self.study_)
         outcomes = [trial.user_attrs[OUTCOME] for trial in trials]
-        check_some_are_complete(outcomes)
         nothing = no_scores(scorer, outcomes)
         out = [fold for trial in trials for fold in fold_results(trial, nothing, self.n_splits_)]
         _warn_or_raise_about_fit_failures(out, self.error_score)
+        check_some_are_complete(outcomes)
         if callable(self.scoring):
             _insert_error_scores(out, self.error_score)
         self.multimetric_ = isinstance(out[0]["test_scores"], dict)
@@ -512,7 +526,12 @@ class OptunaSearchCV(SharedSearch):
 
     def _choose(self, refit_metric: Any) -> None:
         results = self.cv_results_
-        self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
+        objectives = list(self.objectives or ())
+        if len(objectives) == 1 and objectives[0] in MEASURED and not callable(self.refit):
+            best = self.study_.best_trial.number
+            self.best_index_ = int(np.flatnonzero(results["trial"] == best)[0])
+        else:
+            self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
         if not callable(self.refit):
             self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
         self.best_params_ = results["params"][self.best_index_]

@@ -33,19 +33,20 @@ def check_some_are_complete(outcomes: Sequence[Mapping[str, Any]]) -> None:
     Errors of fits are told about elsewhere.
     """
     states = [outcome["state"] for outcome in outcomes]
-    n_erring = sum(
-        any(fold["fit_error"] for fold in outcome.get("folds", ())) for outcome in outcomes
-    )
-    n_unscored = sum(
-        outcome["state"] == "failed" and not any(fold["fit_error"] for fold in outcome["folds"])
-        for outcome in outcomes
-    )
-    if "complete" not in states and not n_erring:
+    failed = [outcome["folds"] for outcome in outcomes if outcome["state"] == "failed"]
+    n_erring = sum(any(fold["fit_error"] for fold in folds) for folds in failed)
+    n_unscored = len(failed) - n_erring
+    if "complete" not in states:
+        reasons = {
+            "were pruned: give the search more n_trials or timeout, or the pruner more trials "
+            "before it begins": states.count("pruned"),
+            "had a fit that failed: see the warning": n_erring,
+            "had scores that are not finite: see what 'scoring' returns, with error_score='raise' "
+            "for its errors": n_unscored,
+        }
+        told = "; ".join(f"{n} {reason}" for reason, n in reasons.items() if n)
         raise ValueError(
-            f"No trial was completed: {states.count('pruned')} were pruned, {n_unscored} had "
-            "scores that are not finite. If pruned, give the search more n_trials or timeout, or "
-            "the pruner more trials before it begins; else see what 'scoring' returns, with "
-            "error_score='raise' for its errors."
+            f"No trial was completed. {told or 'None was begun: give the search more timeout'}."
         )
     if n_unscored:
         warnings.warn(

@@ -7,19 +7,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import optuna
 from joblib.parallel import get_active_backend
-from optuna import Study, Trial
+from optuna import Study, Trial, TrialPruned
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    check_distribution_compatibility,
 )
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.samplers import BaseSampler, TPESampler
@@ -117,7 +117,11 @@ def check_choices(space: Space) -> None:
 
 
 def params_of(space: Space, trial: BaseTrial) -> dict[str, Any]:
-    """Return a trial's parameters: suggested now, or those that a finished one was given."""
+    """Return a trial's parameters: suggested now, or those that a finished one was given.
+
+    A function may raise ``optuna.TrialPruned`` on what can't be; such a trial keeps what was
+    suggested.
+    """
     if isinstance(trial, FrozenTrial):
         return _params_of_finished(space, trial)
     if callable(space):
@@ -137,6 +141,8 @@ def _params_of_finished(space: Space, trial: FrozenTrial) -> dict[str, Any]:
         return {name: trial.params[name] for name in names} | trial.params
     try:
         return dict(space(trial))
+    except TrialPruned:
+        return dict(trial.params)
     except ValueError as error:
         raise ValueError(
             "The 'search_space' must suggest the same when it is called with a finished trial, "
@@ -157,8 +163,9 @@ def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any
             name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
         )
     raise TypeError(
-        f"The 'search_space' of {name!r} must be one of optuna.distributions. Got "
-        f"{distribution!r} instead."
+        f"The 'search_space' of {name!r} must be one of optuna.distributions, such as "
+        "CategoricalDistribution([2, 4]) instead of a list, or FloatDistribution(0.001, 0.1, "
+        f"log=True) instead of a distribution of scipy. Got {distribution!r}."
     )
 
 
@@ -330,6 +337,23 @@ def check_directions(study: Study, directions: Sequence[Direction]) -> None:
         )
 
 
+def check_same_kinds(study: Study, space: Space) -> None:
+    """Raise ValueError if an old study can't take a space's parameters: limits alone may change."""
+    if callable(space):
+        return
+    for trial in study.get_trials(deepcopy=False):
+        for name in space.keys() & trial.distributions.keys():
+            old, new = trial.distributions[name], space[name]
+            try:
+                check_distribution_compatibility(old, new)
+            except ValueError as error:
+                raise ValueError(
+                    f"{name!r} of the 'search_space' was {old} in the study "
+                    f"{study.study_name!r}, now it is {new}. Limits may change, but neither kind, "
+                    "choices nor log. Set it back, or pass another study_name."
+                ) from error
+
+
 def check_same_search(study: Study, said: Mapping[str, Any]) -> None:
     """Note in a new study what it is made with; raise ValueError if an old one differs in it.
 
@@ -337,7 +361,7 @@ def check_same_search(study: Study, said: Mapping[str, Any]) -> None:
     ----------
     study : Study
     said : dict
-        "splits", "data", "estimator" and "scoring", as JSON has it.
+        "splits", "data", "estimator", "scoring" and "epochs", as JSON has it.
     """
     stored = study.user_attrs.get(_IDENTITY)
     if stored is None:
@@ -347,9 +371,9 @@ def check_same_search(study: Study, said: Mapping[str, Any]) -> None:
         if stored.get(name, said[name]) != said[name]:
             raise ValueError(
                 f"The study {study.study_name!r} was made with other {name}, so its scores can't "
-                "be compared with those to come. Pass the same data in the same order and a 'cv' "
-                "that splits the same way each time (an int, or a splitter with a random_state), "
-                "or another study_name."
+                "be compared with those to come. Pass the same data (X, y and what else 'fit' is "
+                "given) in the same form and order and a 'cv' that splits the same way each time "
+                "(an int, or a splitter with a random_state), or another study_name."
             )
     old, new = stored["estimator"], said["estimator"]
     other = [n for n in sorted(old.keys() | new.keys()) if repr(old.get(n)) != repr(new.get(n))]
@@ -359,20 +383,13 @@ def check_same_search(study: Study, said: Mapping[str, Any]) -> None:
             f"{old.get(other[0])!r}, now {new.get(other[0])!r}. Set it back, or pass another "
             "study_name."
         )
-    scoring = stored.get("scoring", said["scoring"])
-    if scoring != said["scoring"]:
-        raise ValueError(
-            f"The study {study.study_name!r} was made with scoring={scoring!r}, now it is "
-            f"{said['scoring']!r}. Set it back, or pass another study_name."
-        )
-
-
-def digest(splits: Sequence[Any]) -> str:
-    """Return a number of all splits."""
-    all_rows = sha256()
-    for rows in (rows for split in splits for rows in split):
-        all_rows.update(np.ascontiguousarray(rows).tobytes() + b"|")
-    return all_rows.hexdigest()
+    for name in ("scoring", "epochs"):
+        before = stored.get(name, said[name])
+        if before != said[name]:
+            raise ValueError(
+                f"The study {study.study_name!r} was made with {name}={before!r}, now it is "
+                f"{said[name]!r}. Set it back, or pass another study_name."
+            )
 
 
 def plain_params(estimator: Any) -> dict[str, Any]:

@@ -134,6 +134,8 @@ class Search:
         def report(step: int, score: float, is_last: bool) -> None:
             nonlocal n_steps
             n_steps = step
+            if np.isnan(score):  # not worse than others: it can't be told
+                return
             trial.report(score, step)
             if not is_last and trial.should_prune():  # at the end there is nothing to save
                 raise TrialPruned
