@@ -471,7 +471,7 @@ BAD_Y = [
     bad("y-infinite-label", ValueError, r"y contains infinity: row 11", y=[*[0, 1] * 5, 0, np.inf]),
     bad("y-labels-of-mixed-types", TypeError, r"y .*types.*(int.*str|str.*int)",
         y=object_array(["a", 1] * 6)),
-    bad("y-ragged", ValueError, r"y must hold one label", y=[[0], [1, 0]] * 6),
+    bad("y-ragged", ValueError, r"y must hold one label.*StepClassifier", y=[[0], [1, 0]] * 6),
     bad("y-per-step", ValueError, r"y must hold one label", y=[s[:, 0] for s in SEQUENCES]),
     bad("y-complex-labels", ValueError, r"Complex data not supported", y=NUMBERS + 1j),
     bad("y-tensor-that-requires-grad", TypeError, r"y .*requires? grad.*detach\(\)",
