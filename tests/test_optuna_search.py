@@ -259,6 +259,20 @@ def test_search_space_may_hold_values_of_any_kind():
     assert found.best_estimator_["scale"] is not steps[0]  # cloned
 
 
+def test_search_knows_what_it_has_tried_of_a_space_that_draws_by_itself():
+    draws = np.random.default_rng(0)
+    tried = []
+
+    class Watched(Ridge):
+        def fit(self, X, y):
+            tried.append(self.alpha)
+            return super().fit(X, y)
+
+    found = search(Watched(), lambda trial: {"alpha": draws.uniform()}).fit(TABLE, NUMBERS)
+    assert [p["alpha"] for p in found.cv_results_["params"]] == tried[:-1:2]
+    assert found.best_params_["alpha"] == tried[-1]
+
+
 def test_search_space_may_refuse_what_cannot_be():
     def space(trial):
         size = trial.suggest_int("size", 2, 4)

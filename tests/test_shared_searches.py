@@ -28,6 +28,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import RobustScaler, StandardScaler
 
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.model_selection import OptunaSearchCV, SharedSequences
@@ -193,8 +194,29 @@ def test_search_goes_on_with_another_space(journal):
     def other(trial):
         return {"tol": trial.suggest_float("tol", 1e-4, 1e-3)}
 
+    found = quick(journal, space=other, n_trials=5).fit(TABLE, TARGET)
+    assert sorted(found.cv_results_["params"][0]) == ["alpha"]
+    assert sorted(found.cv_results_["params"][4]) == ["tol"]
+
+
+def test_search_goes_on_with_values_that_are_asked_for_again(journal):
+    scaled = make_pipeline(StandardScaler(), Ridge())
+
+    def space(trial):
+        scalers = [StandardScaler(), RobustScaler()]
+        which = trial.suggest_int("which", 0, 1)
+        return {"ridge__alpha": 10.0**which, "standardscaler": scalers[which]}
+
+    for n_trials in (4, 6):
+        found = quick(journal, scaled, space, n_trials=n_trials).fit(TABLE, TARGET)
+    tried = [(type(p["standardscaler"]), p["ridge__alpha"]) for p in found.cv_results_["params"]]
+    assert set(tried) == {(StandardScaler, 1.0), (RobustScaler, 10.0)}
+
+    def other(trial):
+        return {"ridge__alpha": trial.suggest_float("alpha", 0.1, 1.0)}
+
     with pytest.raises(ValueError, match="must suggest the same when it is called with a finished"):
-        quick(journal, space=other, n_trials=4).fit(TABLE, TARGET)
+        quick(journal, scaled, other, n_trials=7).fit(TABLE, TARGET)
 
 
 def test_search_refuses_choices_that_a_storage_would_change(journal):

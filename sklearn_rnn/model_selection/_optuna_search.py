@@ -58,7 +58,7 @@ from sklearn_rnn.model_selection._study import (
     give_up,
     in_memory,
     opened,
-    params_of,
+    params_of_finished,
     plain_params,
     plain_scoring,
     progress_shown,
@@ -86,9 +86,10 @@ class OptunaSearchCV(SharedSearch):
     search_space : dict, callable or None, default=None
         A dict of names, as ``set_params`` takes them, to ``optuna.distributions``. Or a function
         that is called with an Optuna trial and returns a dict of parameters: what it suggests may
-        depend on what it has suggested before, and values may be of any kind. It must suggest the
-        same when called again with a finished trial, and may raise ``optuna.TrialPruned`` on what
-        can't be. None is :func:`suggest_space` of the estimator.
+        depend on what it has suggested before, and it may raise ``optuna.TrialPruned`` on what
+        can't be. Values may be of any kind; if some are no numbers, texts, bools or None, the
+        function is called again with each finished trial, and must suggest the same. None is
+        :func:`suggest_space` of the estimator.
     n_trials : int or None, default=30
         Trials to carry out, pruned and failed ones among them; those that a ``storage`` holds
         already count. None goes on until ``timeout`` or a callback ends it.
@@ -512,7 +513,7 @@ class OptunaSearchCV(SharedSearch):
         if "model_size" in (self.objectives or ()):
             sizes = np.reshape([fold["model_size"] for fold in out], (len(trials), -1))
             more["mean_model_size"] = sizes.mean(axis=1)
-        candidates = [params_of(self._space, trial) for trial in trials]
+        candidates = [params_of_finished(self._space, trial) for trial in trials]
         with warnings.catch_warnings():  # of pruned trials, and of failed ones, told about above
             warnings.filterwarnings("ignore", "One or more of the", UserWarning)
             self.cv_results_ = self._format_results(candidates, self.n_splits_, out, more)

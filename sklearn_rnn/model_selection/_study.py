@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import optuna
 from joblib.parallel import get_active_backend
-from optuna import Study, Trial, TrialPruned
+from optuna import Study, Trial
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -35,6 +35,7 @@ SEARCH = "sklearn_rnn:search"
 """The call of fit that began a trial."""
 _ALIVE = "sklearn_rnn:alive"
 _IDENTITY = "sklearn_rnn:made with"
+_TRIED = "sklearn_rnn:tried"
 _NO_SAY = ("checkpoint_dir", "checkpoint_every", "device", "memory", "n_jobs", "verbose")
 _PLAIN = (str, int, float, bool, type(None))
 _POLL_SECONDS = 0.2
@@ -116,34 +117,39 @@ def check_choices(space: Space) -> None:
                 )
 
 
-def params_of(space: Space, trial: BaseTrial) -> dict[str, Any]:
-    """Return a trial's parameters: suggested now, or those that a finished one was given.
-
-    A function may raise ``optuna.TrialPruned`` on what can't be; such a trial keeps what was
-    suggested.
-    """
-    if isinstance(trial, FrozenTrial):
-        return _params_of_finished(space, trial)
+def params_of(space: Space, trial: Trial) -> dict[str, Any]:
+    """Return the parameters that a space suggests for a trial, and note them in it."""
     if callable(space):
-        params = space(trial)
-        if not isinstance(params, Mapping):
+        suggested = space(trial)
+        if not isinstance(suggested, Mapping):
             raise TypeError(
                 "A 'search_space' that is called with a trial must return a dict of parameters. "
-                f"Got {params!r}, of type {type(params).__name__}."
+                f"Got {suggested!r}, of type {type(suggested).__name__}."
             )
-        return dict(params)
-    return {name: _suggest(trial, name, each) for name, each in space.items()}
+        params = dict(suggested)
+    else:
+        params = {name: _suggest(trial, name, each) for name, each in space.items()}
+    plain = {name: value for name, value in params.items() if isinstance(value, _PLAIN)}
+    others = [name for name in params if name not in plain]
+    trial.set_user_attr(_TRIED, {"plain": plain, "others": others})
+    return params
 
 
-def _params_of_finished(space: Space, trial: FrozenTrial) -> dict[str, Any]:
-    if not callable(space):  # may have been another one when the trial was begun
-        names = [name for name in space if name in trial.params]
-        return {name: trial.params[name] for name in names} | trial.params
-    try:
-        return dict(space(trial))
-    except TrialPruned:
+def params_of_finished(space: Space, trial: FrozenTrial) -> dict[str, Any]:
+    """Return the parameters that were tried in a trial.
+
+    Those that a storage can't hold are asked for again. A trial that a function ended by
+    ``optuna.TrialPruned``, since its parameters can't be, keeps what was suggested so far.
+    """
+    tried = trial.user_attrs.get(_TRIED)
+    if tried is not None and not tried["others"]:
+        return dict(tried["plain"])
+    if tried is None or isinstance(space, Mapping):
         return dict(trial.params)
-    except ValueError as error:
+    try:
+        again = space(trial)
+        return tried["plain"] | {name: again[name] for name in tried["others"]}
+    except (KeyError, ValueError) as error:
         raise ValueError(
             "The 'search_space' must suggest the same when it is called with a finished trial, "
             f"but fails with trial {trial.number}: {error} After a change of the space pass "
