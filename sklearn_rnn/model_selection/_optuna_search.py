@@ -48,20 +48,22 @@ from sklearn_rnn.model_selection._study import (
     OUTCOME,
     SEARCH,
     Direction,
-    SeededByTrial,
-    Space,
     carried_out,
-    check_choices,
     check_directions,
-    check_same_kinds,
     check_same_search,
     give_up,
     in_memory,
     opened,
-    params_of_finished,
     plain_params,
     plain_scoring,
     progress_shown,
+)
+from sklearn_rnn.model_selection._suggestions import (
+    SeededByTrial,
+    Space,
+    check_choices,
+    check_same_kinds,
+    params_of_finished,
 )
 from sklearn_rnn.model_selection._trials import MEASURED, Search, log_level
 

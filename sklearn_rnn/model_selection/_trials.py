@@ -20,13 +20,12 @@ from sklearn_rnn.model_selection._folds import FoldResult, Judging, Split, evalu
 from sklearn_rnn.model_selection._shared_data import SharedData, Unshared
 from sklearn_rnn.model_selection._study import (
     OUTCOME,
-    Space,
     is_surplus,
     kept_alive,
-    params_of,
     put_back,
     wait_for_work,
 )
+from sklearn_rnn.model_selection._suggestions import Space, params_of
 
 _STOPPED = "sklearn_rnn:stopped"
 MEASURED = {"fit_time": "seconds", "score_time": "seconds", "model_size": "bytes"}
