@@ -21,8 +21,9 @@ import pytest
 import torch
 from joblib.externals.loky import get_reusable_executor
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.pruners import NopPruner
+from optuna.pruners import NopPruner, ThresholdPruner
 from optuna.trial import TrialState
+from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
@@ -34,6 +35,7 @@ from sklearn_rnn import RNNClassifier
 from sklearn_rnn.model_selection import OptunaSearchCV, SharedSequences
 from sklearn_rnn.model_selection._shared_data import SharedData
 from sklearn_rnn.model_selection._study import give_up, opened
+from sklearn_rnn.model_selection._trials import Search
 from tests.guide import code_block
 
 RANDOM = np.random.default_rng(0)
@@ -263,6 +265,52 @@ def test_search_goes_on_when_its_trial_was_taken_for_lost():
     found = quick(memory, scoring=slept).fit(TABLE, TARGET)
     assert found.cv_results_["params"] == quick().fit(TABLE, TARGET).cv_results_["params"]
     assert found.cv_results_["trial"].tolist() == [0, 2, 3, 4]
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_search_goes_on_when_its_trial_was_taken_for_lost_at_its_end(monkeypatch, pruned):
+    """Between what it has come to and Optuna's being told of it."""
+    memory = optuna.storages.InMemoryStorage()
+    carry_out = Search._carry_out
+
+    def slept(self, trial):
+        try:
+            return carry_out(self, trial)
+        finally:
+            if trial.number == 1:
+                give_up(trial.study, trial.study.trials[1])
+
+    pruner = ThresholdPruner(upper=-1.0, n_warmup_steps=0 if pruned else 9)
+    second = quick().fit(TABLE, TARGET).cv_results_["params"][1]["alpha"]
+    expected = quick(
+        pruner=pruner,
+        n_trials=5,
+        scoring=lambda ridge, X, y: ridge.score(X, y) if ridge.alpha == second else -2.0,
+    )
+    monkeypatch.setattr(Search, "_carry_out", slept)
+    found = clone(expected).set_params(storage=memory, study_name="s").fit(TABLE, TARGET)
+    monkeypatch.undo()
+    expected.fit(TABLE, TARGET)
+    assert found.cv_results_["params"] == expected.cv_results_["params"]
+    states = expected.cv_results_["state"].tolist()
+    assert found.cv_results_["state"].tolist() == states
+    assert states[1] == ("pruned" if pruned else "complete")
+    assert found.cv_results_["trial"].tolist() == [0, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("error", [ValueError, AssertionError])
+def test_search_lets_errors_of_callbacks_and_fits_through(error):
+    def fails(study, trial):
+        raise error("of a callback")
+
+    class Failing(Ridge):
+        def fit(self, X, y):
+            raise error("of a fit")
+
+    with pytest.raises(error, match="of a callback"):
+        quick(callbacks=[fails]).fit(TABLE, TARGET)
+    with pytest.raises(error, match="of a fit"):
+        quick(estimator=Failing(), error_score="raise").fit(TABLE, TARGET)
 
 
 def test_search_waits_no_longer_than_its_time_for_trials_of_others(journal):

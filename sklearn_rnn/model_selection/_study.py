@@ -137,13 +137,24 @@ def put_back(study: Study, number: int) -> None:
 
 
 def is_lost(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.FAIL and OUTCOME not in trial.user_attrs
+    """Tell whether a trial was given up; it may have come to something a moment before."""
+    outcome = trial.user_attrs.get(OUTCOME, {})
+    return trial.state == TrialState.FAIL and outcome.get("state") != "failed"
+
+
+def was_given_up(study: Study, number: int) -> bool:
+    """Tell whether another process has ended a trial that was at work."""
+    return study.get_trials(deepcopy=False)[number].state == TrialState.FAIL
 
 
 def carried_out(study: Study) -> list[FrozenTrial]:
     """Return the trials with an outcome, in the order of their numbers."""
     trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if trial.state.is_finished() and OUTCOME in trial.user_attrs]
+    return [trial for trial in trials if trial.state.is_finished() and _has_come_to(trial)]
+
+
+def _has_come_to(trial: FrozenTrial) -> bool:
+    return OUTCOME in trial.user_attrs and not is_lost(trial)
 
 
 def wait_for_work(study: Study, n_trials: int | None, stale_after: float, until: float) -> bool:
@@ -182,8 +193,7 @@ def is_surplus(study: Study, number: int, n_trials: int | None) -> bool:
     before = [
         trial
         for trial in study.get_trials(deepcopy=False)
-        if trial.number < number
-        and (trial.state == TrialState.RUNNING or OUTCOME in trial.user_attrs)
+        if trial.number < number and (trial.state == TrialState.RUNNING or _has_come_to(trial))
     ]
     return len(before) >= n_trials
 

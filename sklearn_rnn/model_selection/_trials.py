@@ -24,6 +24,7 @@ from sklearn_rnn.model_selection._study import (
     kept_alive,
     put_back,
     wait_for_work,
+    was_given_up,
 )
 from sklearn_rnn.model_selection._suggestions import Space, params_of
 
@@ -92,15 +93,21 @@ class Search:
 
     def _carry_out_many(self, study: Study) -> bool:
         """Return whether it came to an end: not if a trial was given to another meanwhile."""
-        taken = False
+        untold: Trial | None = None
 
         def objective(trial: Trial) -> float | list[float]:
-            nonlocal taken
+            nonlocal untold
             try:
-                return self._carry_out(trial)
-            except UpdateFinishedTrialError:  # this process slept, and was thought to be dead
-                taken = True
+                value = self._carry_out(trial)
+            except (TrialPruned, UpdateFinishedTrialError):
+                untold = trial
                 raise
+            untold = trial
+            return value
+
+        def told(study: Study, trial: FrozenTrial) -> None:
+            nonlocal untold
+            untold = None
 
         remaining = self.until - time.time()
         try:
@@ -108,12 +115,12 @@ class Search:
                 objective,
                 timeout=None if remaining == np.inf else max(remaining, 0.0),
                 catch=(Surplus,),
-                callbacks=[*self.callbacks, self._stop_when_done],
+                callbacks=[told, *self.callbacks, self._stop_when_done],
             )
-        except ValueError:  # Optuna can't tell the outcome of what has one
-            if not taken:
+        except (ValueError, AssertionError):  # of Optuna, which can't tell what has an outcome
+            if untold is None or not was_given_up(study, untold.number):
                 raise
-        return not taken
+        return untold is None  # this process slept, and was thought to be dead
 
     def _has_work(self, study: Study) -> bool:
         if study.user_attrs.get(_STOPPED) == self.name:
