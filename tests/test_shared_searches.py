@@ -49,7 +49,7 @@ def search(**options):
         "n_trials": 4,
         "cv": 2,
         "random_state": 0,
-        "stale_after": 1.0,
+        "stale_after": 30.0,
         "pruner": NopPruner(),
     }
     return OptunaSearchCV(RNNClassifier(max_epochs=4, random_state=0), SPACE, **defaults | options)
