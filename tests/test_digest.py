@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import threading
 from datetime import datetime
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import torch
 from scipy import sparse
 
 from sklearn_rnn.model_selection._digest import digest
@@ -56,6 +58,15 @@ FORMS = {
     "dates": lambda: objects([datetime(2020, 1, 1), datetime(2021, 1, 1)]),
     "structs": lambda: pa.table({"steps": [[{"a": 1, "b": "x"}], [None, {"a": 2, "b": None}]]}),
     "categories": lambda: pd.DataFrame({"a": pd.Categorical(["u", "v", "u"])}),
+    "categories of polars": lambda: pl.DataFrame(
+        {"a": pl.Series(["u", "v"], dtype=pl.Categorical)}
+    ),
+    "enum": lambda: pl.DataFrame({"a": pl.Series(["u", "v"], dtype=pl.Enum(["u", "v"]))}),
+    "times": lambda: pl.DataFrame({"a": pl.Series([1, 2**40 + 1]).cast(pl.Time)}),
+    "large": lambda: [2**64, 1, -(2**70)],
+    "surrogates": lambda: ["a", "\ud800"],
+    "masked": lambda: np.ma.array([1.0, 2.0], mask=[False, True]),
+    "tensor": lambda: torch.arange(4.0),
 }
 
 
@@ -101,6 +112,12 @@ def test_a_column_of_numbers_is_its_array():
     assert digest(y) == digest(np.array(y)) == digest(pd.Series(y, index=[5, 6], name="y"))
 
 
+def test_what_has_no_value_counts_as_its_type():
+    nameless = [lambda: 0, (i for i in ()), threading.Lock(), torch.ones(2, requires_grad=True)]
+    assert len({digest(each) for each in nameless}) == 4
+    assert digest(nameless[3]) == digest(torch.zeros(2, requires_grad=True))
+
+
 def test_the_same_in_another_process():
     program = (
         "from sklearn_rnn.model_selection._digest import digest;"
@@ -135,6 +152,8 @@ def test_other_rows_have_another_hash(make):
         (pa.table({"a": ["ab", "c"]}), pa.table({"a": ["a", "bc"]})),
         (pa.table({"a": [{"b": 1, "c": 2}]}), pa.table({"a": [{"b": 2, "c": 1}]})),
         ({"sample_weight": [1.0, 2.0]}, {}),
+        ([2**64], [2**65]),
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), np.ma.array([1.0, 2.0], mask=[1, 0])),
     ],
 )
 def test_other_values_have_another_hash(one, other):

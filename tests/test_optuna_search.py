@@ -201,6 +201,26 @@ def test_search_for_the_smallest_takes_the_smallest():
     assert found.best_score_ == found.cv_results_["mean_test_score"][found.best_index_]
 
 
+def test_search_for_the_fastest_takes_none_that_fails():
+    space = {"bad": IntDistribution(0, 1)}
+    with pytest.warns(FitFailedWarning, match="what went wrong"):
+        found = search(Failing(), space, n_trials=6, objectives=["fit_time"]).fit(TABLE, LABELS)
+    bad = found.cv_results_["param_bad"].astype(int)
+    assert 0 < bad.sum() < 6
+    assert (found.cv_results_["state"] == np.where(bad, "failed", "complete")).all()
+    assert found.best_params_ == {"bad": 0}
+    times = np.where(bad, np.inf, found.cv_results_["mean_fit_time"])
+    assert found.best_index_ == times.argmin()
+
+
+def test_search_for_the_smallest_is_refitted_as_refit_says():
+    scoring = {"r2": "r2", "error": "neg_mean_absolute_error"}
+    found = search(
+        Ridge(), ALPHA, scoring=scoring, refit="error", objectives=["model_size"], pruner=None
+    ).fit(TABLE, NUMBERS)
+    assert found.best_index_ == found.cv_results_["mean_test_error"].argmax()
+
+
 def test_search_passes_weights_and_groups_on():
     groups = np.arange(40) // 4
     weight = np.where(np.arange(40) % 2, 1.0, 0.0)
@@ -259,7 +279,8 @@ def test_search_space_may_hold_values_of_any_kind():
     assert found.best_estimator_["scale"] is not steps[0]  # cloned
 
 
-def test_search_knows_what_it_has_tried_of_a_space_that_draws_by_itself():
+@pytest.mark.parametrize("draw", [lambda draws: draws.uniform(), lambda draws: draws.integers(9)])
+def test_search_knows_what_it_has_tried_of_a_space_that_draws_by_itself(draw):
     draws = np.random.default_rng(0)
     tried = []
 
@@ -268,7 +289,7 @@ def test_search_knows_what_it_has_tried_of_a_space_that_draws_by_itself():
             tried.append(self.alpha)
             return super().fit(X, y)
 
-    found = search(Watched(), lambda trial: {"alpha": draws.uniform()}).fit(TABLE, NUMBERS)
+    found = search(Watched(), lambda trial: {"alpha": draw(draws)}).fit(TABLE, NUMBERS)
     assert [p["alpha"] for p in found.cv_results_["params"]] == tried[:-1:2]
     assert found.best_params_["alpha"] == tried[-1]
 

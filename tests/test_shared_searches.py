@@ -217,8 +217,13 @@ def test_search_goes_on_with_values_that_are_asked_for_again(journal):
     def other(trial):
         return {"ridge__alpha": trial.suggest_float("alpha", 0.1, 1.0)}
 
-    with pytest.raises(ValueError, match="must suggest the same when it is called with a finished"):
-        quick(journal, scaled, other, n_trials=7).fit(TABLE, TARGET)
+    for changed, message in [
+        (other, "must suggest the same when .* trial 0: .*alpha.* study_name"),
+        (lambda trial: {"ridge__alpha": 1.0}, "trial 0: 'standardscaler' is not in it"),
+        ({"ridge__alpha": ALPHA["alpha"]}, "trial 0: 'standardscaler' is not in it"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            quick(journal, scaled, changed, n_trials=7).fit(TABLE, TARGET)
 
 
 def test_search_refuses_choices_that_a_storage_would_change(journal):
@@ -296,6 +301,48 @@ def test_search_goes_on_when_its_trial_was_taken_for_lost_at_its_end(monkeypatch
     assert found.cv_results_["state"].tolist() == states
     assert states[1] == ("pruned" if pruned else "complete")
     assert found.cv_results_["trial"].tolist() == [0, 2, 3, 4, 5]
+
+
+class GivesUp(optuna.samplers.RandomSampler):
+    """Has the second trial given up while Optuna is being told of it."""
+
+    def after_trial(self, study, trial, state, values):
+        if trial.number == 1 and state != TrialState.FAIL:
+            give_up(study, trial)
+
+
+@pytest.mark.parametrize("pruner", [NopPruner(), ThresholdPruner(upper=-1.0)])
+def test_search_goes_on_when_its_trial_is_taken_for_lost_while_it_is_told(pruner):
+    second = quick(sampler=optuna.samplers.RandomSampler(seed=0)).fit(TABLE, TARGET)
+    second = second.cv_results_["params"][1]["alpha"]
+
+    def score(ridge, X, y):
+        return ridge.score(X, y) if ridge.alpha == second else -2.0
+
+    found = quick(sampler=GivesUp(seed=0), pruner=pruner, scoring=score).fit(TABLE, TARGET)
+    assert found.cv_results_["trial"].tolist() == [0, 2, 3, 4]
+    assert found.cv_results_["params"][1] == {"alpha": second}
+
+
+def test_a_failed_trial_that_is_taken_for_lost_is_not_done_again(monkeypatch):
+    carry_out = Search._carry_out
+
+    def slept(self, trial):
+        value = carry_out(self, trial)
+        if trial.number == 1:
+            give_up(trial.study, trial.study.trials[1])
+        return value
+
+    second = quick().fit(TABLE, TARGET).cv_results_["params"][1]["alpha"]
+    monkeypatch.setattr(Search, "_carry_out", slept)
+
+    def score(ridge, X, y):
+        return ridge.score(X, y) if ridge.alpha != second else np.nan
+
+    with pytest.warns(UserWarning, match="1 of 4 trials failed though all their fits went well"):
+        found = quick(scoring=score).fit(TABLE, TARGET)
+    assert found.cv_results_["state"].tolist() == ["complete", "failed", "complete", "complete"]
+    assert len({params["alpha"] for params in found.cv_results_["params"]}) == 4
 
 
 @pytest.mark.parametrize("error", [ValueError, AssertionError])

@@ -43,9 +43,9 @@ def read_y(y: Any, n_samples: int, owner: str, names: tuple[str, str] = ("X", "y
         array = as_array(y, y_name)
     except ValueError as error:
         raise ValueError(
-            f"{y_name} must hold one label or number a sequence. Got rows of several lengths: "
-            "StepClassifier and StepRegressor learn one at each step, Seq2SeqClassifier and "
-            "Seq2SeqRegressor sequences of any length."
+            f"{y_name} must hold one label or number a sequence, but can't be read so: {error} "
+            "If it holds several of each, StepClassifier and StepRegressor learn one at each step, "
+            "Seq2SeqClassifier and Seq2SeqRegressor sequences of any length."
         ) from error
     if array.ndim == 0:
         raise ValueError(f"{y_name} should be a 1d array, got {y!r} instead.")

@@ -53,8 +53,6 @@ class _Hashed:
             rows = data.tocsr().sorted_indices()
             self._say("sparse", data.shape)
             self.add([rows.data, rows.indices, rows.indptr])
-        elif hasattr(data, "__array__"):
-            self.add(np.asarray(data))
         else:
             self._object(data)
 
@@ -75,8 +73,11 @@ class _Hashed:
 
     def _object(self, data: Any) -> None:
         try:
-            self._say("object", joblib.hash(data))
-        except PicklingError:  # such as a function without a name
+            if hasattr(data, "__array__"):
+                self.add(np.asarray(data))
+            else:
+                self._say("object", joblib.hash(data))
+        except (AttributeError, PicklingError, RuntimeError, TypeError):  # a nameless function, say
             self._say("object", type(data))
 
     @add.register
@@ -88,7 +89,9 @@ class _Hashed:
 
     @add.register
     def _array(self, array: np.ndarray) -> None:
-        if array.dtype.kind not in "OT":
+        if isinstance(array, np.ma.MaskedArray):
+            self.add([np.ma.getmaskarray(array), array.data])
+        elif array.dtype.kind not in "OT":
             self._say("array", (array.dtype.str, array.shape))
             self.sha.update(np.ascontiguousarray(array).tobytes())
         elif array.ndim == 1:
@@ -100,10 +103,15 @@ class _Hashed:
     @add.register
     def _sequence(self, items: Sequence) -> None:
         kinds = set(map(type, items))
-        if kinds and all(issubclass(kind, _NUMBERS) for kind in kinds):
-            self._array(np.array(items))
+        is_of_numbers = kinds and all(issubclass(kind, _NUMBERS) for kind in kinds)
+        numbers = np.array(items) if is_of_numbers else np.empty(0, object)
+        if numbers.dtype != object:  # as of whole numbers too large
+            self._array(numbers)
         elif kinds == {str}:
-            self._texts(np.fromiter(map(len, items), np.int64), "".join(items).encode())
+            self._texts(
+                np.fromiter(map(len, items), np.int64),
+                "".join(items).encode(errors="surrogatepass"),
+            )
         else:
             self._say("list", len(items))
             for item in items:
@@ -173,7 +181,10 @@ def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        column = pa.DictionaryArray.from_arrays(column.indices, _plain(column.dictionary))
+        return column.dictionary_decode()
+    if types.is_time(column.type):  # numpy has none
+        column = column.cast(pa.int32() if types.is_time32(column.type) else pa.int64())
     if _is_text(column.type):
         column = column.cast(pa.large_string()).cast(pa.large_binary())
     return column

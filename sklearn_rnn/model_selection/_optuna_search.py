@@ -530,9 +530,10 @@ class OptunaSearchCV(SharedSearch):
     def _choose(self, refit_metric: Any) -> None:
         results = self.cv_results_
         objectives = list(self.objectives or ())
-        if len(objectives) == 1 and objectives[0] in MEASURED and not callable(self.refit):
-            best = self.study_.best_trial.number
-            self.best_index_ = int(np.flatnonzero(results["trial"] == best)[0])
+        if len(objectives) == 1 and objectives[0] in MEASURED and isinstance(self.refit, bool):
+            measured = results[f"mean_{objectives[0]}"]
+            is_complete = results["state"] == "complete"
+            self.best_index_ = int(np.where(is_complete, measured, np.inf).argmin())
         else:
             self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
         if not callable(self.refit):

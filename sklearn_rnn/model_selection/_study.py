@@ -127,7 +127,8 @@ def give_up(study: Study, trial: FrozenTrial) -> None:
         study.tell(trial.number, state=TrialState.FAIL)
     except (ValueError, UpdateFinishedTrialError):  # another process was faster
         return
-    put_back(study, trial.number)
+    if is_lost(study.get_trials(deepcopy=False)[trial.number]):
+        put_back(study, trial.number)
 
 
 def put_back(study: Study, number: int) -> None:

@@ -38,7 +38,8 @@ def params_of(space: Space, trial: Trial) -> dict[str, Any]:
         params = dict(suggested)
     else:
         params = {name: _suggest(trial, name, each) for name, each in space.items()}
-    plain = {name: value for name, value in params.items() if isinstance(value, PLAIN)}
+    values = {n: v.item() if isinstance(v, np.generic) else v for n, v in params.items()}
+    plain = {name: value for name, value in values.items() if isinstance(value, PLAIN)}
     others = [name for name in params if name not in plain]
     trial.set_user_attr(_TRIED, {"plain": plain, "others": others})
     return params
@@ -51,19 +52,24 @@ def params_of_finished(space: Space, trial: FrozenTrial) -> dict[str, Any]:
     ``optuna.TrialPruned``, since its parameters can't be, keeps what was suggested so far.
     """
     tried = trial.user_attrs.get(_TRIED)
-    if tried is not None and not tried["others"]:
-        return dict(tried["plain"])
-    if tried is None or isinstance(space, Mapping):
+    if tried is None:
         return dict(trial.params)
+    if not tried["others"]:
+        return dict(tried["plain"])
     try:
-        again = space(trial)
-        return tried["plain"] | {name: again[name] for name in tried["others"]}
-    except (KeyError, ValueError) as error:
-        raise ValueError(
-            "The 'search_space' must suggest the same when it is called with a finished trial, "
-            f"but fails with trial {trial.number}: {error} After a change of the space pass "
-            "another study_name."
-        ) from error
+        again = trial.params if isinstance(space, Mapping) else space(trial)
+    except ValueError as error:
+        raise ValueError(_NOT_THE_SAME.format(trial.number, error)) from error
+    missing = [name for name in tried["others"] if name not in again]
+    if missing:
+        raise ValueError(_NOT_THE_SAME.format(trial.number, f"{missing[0]!r} is not in it."))
+    return tried["plain"] | {name: again[name] for name in tried["others"]}
+
+
+_NOT_THE_SAME = (
+    "The 'search_space' must suggest the same when it is called with a finished trial, but does "
+    "not with trial {}: {} After a change of the space pass another study_name."
+)
 
 
 def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:

@@ -117,10 +117,11 @@ class Search:
                 catch=(Surplus,),
                 callbacks=[told, *self.callbacks, self._stop_when_done],
             )
-        except (ValueError, AssertionError):  # of Optuna, which can't tell what has an outcome
+        except (ValueError, AssertionError, UpdateFinishedTrialError):
             if untold is None or not was_given_up(study, untold.number):
                 raise
-        return untold is None  # this process slept, and was thought to be dead
+            return False  # this process slept and was thought to be dead: its trial can't be told
+        return True
 
     def _has_work(self, study: Study) -> bool:
         if study.user_attrs.get(_STOPPED) == self.name:
@@ -140,7 +141,7 @@ class Search:
         def report(step: int, score: float, is_last: bool) -> None:
             nonlocal n_steps
             n_steps = step
-            if np.isnan(score):  # not worse than others: it can't be told
+            if np.isnan(score):  # which is not to be worse than others: the pruner is not told
                 return
             trial.report(score, step)
             if not is_last and trial.should_prune():  # at the end there is nothing to save
@@ -171,8 +172,10 @@ class Search:
 
 
 def objective_value(results: Sequence[FoldResult], name: str, judging: Judging) -> float:
-    """Return the mean over folds of a score or of what is measured."""
+    """Return the mean over folds of a score or of what is measured, if no fit has failed."""
     if name in MEASURED:
+        if any(result.fit_error is not None for result in results):
+            return float("nan")
         return float(np.mean([getattr(result, name) for result in results]))
     return mean_score(results, name)
 
