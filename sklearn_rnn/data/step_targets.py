@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from sklearn_rnn.data.targets import ClassTarget, LabelError, NumberTarget
+from sklearn_rnn.data.targets import ClassTarget, NumberTarget, class_indices
 
 NO_LABEL = -1
 """Code of a step without a label."""
@@ -49,16 +49,12 @@ class StepClassTarget(ClassTarget):
     def read(self, y: np.ndarray, name: str = "y") -> np.ndarray:
         """Return class indices, shape (n_steps,), -1 for none."""
         labelled = np.flatnonzero(~pd.isna(y))
-        indices = pd.Index(self.classes).get_indexer(pd.Index(_present(y)))
-        unseen = labelled[indices < 0]
-        if len(unseen):
-            raise LabelError(
-                f"{name} has the label {y.tolist()[unseen[0]]!r} (first at step {unseen[0]} of "
-                "all, one sequence behind the other), which is not among the classes of the "
-                f"model: {self.classes.tolist()}."
-            )
+
+        def where(entry: int) -> str:
+            return f"at step {labelled[entry]} of all, one sequence behind the other"
+
         codes = np.full(len(y), NO_LABEL, dtype=np.int64)
-        codes[labelled] = indices
+        codes[labelled] = class_indices(_present(y), self.classes, name, where)
         return codes
 
     def fit(self, numbers: np.ndarray, weight: np.ndarray) -> None:

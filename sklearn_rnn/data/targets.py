@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Self
 
 import numpy as np
@@ -123,15 +124,7 @@ class ClassTarget(Target):
 
     def read(self, y: np.ndarray, name: str = "y") -> np.ndarray:
         """Return class indices, shape (n_samples,), int64."""
-        indices = pd.Index(self.classes).get_indexer(pd.Index(y))
-        unseen = np.flatnonzero(indices < 0)
-        if len(unseen):
-            row = int(unseen[0])
-            raise LabelError(
-                f"{name} has the label {y.tolist()[row]!r} (first in row {row}), which is not "
-                f"among the classes of the model: {self.classes.tolist()}."
-            )
-        return indices.astype(np.int64)
+        return class_indices(y, self.classes, name, "in row {}".format)
 
     def fit(self, numbers: np.ndarray, weight: np.ndarray) -> None:
         """Start at the log-shares of the classes; one without rows counts as half a row."""
@@ -213,6 +206,27 @@ class NumberTarget(Target):
     def score(self, outputs: np.ndarray, encoded: np.ndarray) -> float:
         """Return R squared, averaged over outputs; NaN for a single row."""
         return float(r2_score(encoded, outputs)) if len(encoded) > 1 else float("nan")
+
+
+def class_indices(
+    y: np.ndarray, classes: np.ndarray, name: str, where: Callable[[int], str]
+) -> np.ndarray:
+    """Return which class each label is, int64; ``where`` tells of an entry where it stands.
+
+    Raises
+    ------
+    LabelError
+        If a label is none of the classes.
+    """
+    indices = pd.Index(classes).get_indexer(pd.Index(y))
+    unseen = np.flatnonzero(indices < 0)
+    if len(unseen):
+        first = int(unseen[0])
+        raise LabelError(
+            f"{name} has the label {y.tolist()[first]!r} (first {where(first)}), which is not "
+            f"among the classes of the model: {classes.tolist()}."
+        )
+    return indices.astype(np.int64)
 
 
 def _checked_labels(y: np.ndarray, name: str) -> np.ndarray:

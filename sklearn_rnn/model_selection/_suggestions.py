@@ -23,6 +23,11 @@ from sklearn_rnn.model_selection._study import PLAIN, is_lost
 _TRIED = "sklearn_rnn:tried"
 """The parameters of a trial, in its user attributes."""
 
+_NOT_THE_SAME = (
+    "The 'search_space' must suggest the same when it is called with a finished trial, but does "
+    "not with trial {}: {} After a change of the space pass another study_name."
+)
+
 Space = Mapping[str, BaseDistribution] | Callable[[BaseTrial], Mapping[str, Any]]
 
 
@@ -64,12 +69,6 @@ def params_of_finished(space: Space, trial: FrozenTrial) -> dict[str, Any]:
     if missing:
         raise ValueError(_NOT_THE_SAME.format(trial.number, f"{missing[0]!r} is not in it."))
     return tried["plain"] | {name: again[name] for name in tried["others"]}
-
-
-_NOT_THE_SAME = (
-    "The 'search_space' must suggest the same when it is called with a finished trial, but does "
-    "not with trial {}: {} After a change of the space pass another study_name."
-)
 
 
 def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
