@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from copy import deepcopy
 from typing import Any, ClassVar, Self
@@ -28,7 +28,7 @@ from sklearn_rnn.data.targets import Target
 from sklearn_rnn.training.batches import Augment, BatchSource, auto_batch_size
 from sklearn_rnn.training.callbacks import Callback, EarlyStopping
 from sklearn_rnn.training.checkpoint import Checkpoint
-from sklearn_rnn.training.net import run_through, train
+from sklearn_rnn.training.net import Pauses, Reply, run_through, train
 from sklearn_rnn.training.parallel import common_to_team
 from sklearn_rnn.training.record import COLUMNS, shown
 from sklearn_rnn.training.samples import Samples
@@ -96,9 +96,7 @@ class BaseRecurrent(NetworkEstimator):
             )
         return self
 
-    def _fit_by_epoch(
-        self, X: Any, y: Any, *args: Any, **kwargs: Any
-    ) -> Generator[int, bool | None, None]:
+    def _fit_by_epoch(self, X: Any, y: Any, *args: Any, **kwargs: Any) -> Pauses:
         """Fit as ``fit`` does, with a pause after each epoch.
 
         Yields
@@ -106,13 +104,13 @@ class BaseRecurrent(NetworkEstimator):
         int
             How many epochs are done, first of all those of a checkpoint, if there are any. Until it
             goes on, the estimator predicts as it would if training ended here, but for what early
-            stopping would go back to.
+            stopping would go back to. The other fitted attributes it has after ``Reply.COMPLETE``.
 
         Notes
         -----
-        ``send(True)`` ends training there and then, as the last epoch would. Closing the generator
-        leaves the estimator as it was before. Either way what was trained is in its checkpoint, if
-        it has one, and the same fit goes on from there.
+        ``send(Reply.END)`` ends training there and then, as the last epoch would. Closing the
+        generator leaves the estimator as it was before. Either way what was trained is in its
+        checkpoint, if it has one, and the same fit goes on from there.
         """
         continued = bool(self.warm_start) and hasattr(self, "net_")
         with self._unchanged_on_failure():
@@ -166,7 +164,7 @@ class BaseRecurrent(NetworkEstimator):
         target: Target | None = None,
         one_epoch: bool = False,
         exposed: bool = False,
-    ) -> Generator[int, bool | None, None]:
+    ) -> Pauses:
         """Fit anew or, if continued, a copy of what is fitted; then take the result over.
 
         With ``exposed``, the estimator can be asked in each pause already.
@@ -217,10 +215,14 @@ class BaseRecurrent(NetworkEstimator):
             goes_back = goes_by_validation(self.lr_schedule) and not one_epoch
             stopping = EarlyStopping(self.n_iter_no_change, self.tol, goes_back=goes_back)
         epochs = self._train_net(net, samples, source, validation, stopping, checkpoint, one_epoch)
-        yield from self._exposed(epochs, net, samples.target) if exposed else epochs
-        self._after_training(net, source, samples.target)
-        self._split_seed = split_seed
-        self._take_over(net, samples.target, stopping)
+
+        def complete() -> None:
+            self._after_training(net, source, samples.target)
+            self._split_seed = split_seed
+            self._take_over(net, samples.target, stopping)
+
+        yield from self._exposed(epochs, net, samples.target, complete) if exposed else epochs
+        complete()
 
     def _train_net(
         self,
@@ -231,7 +233,7 @@ class BaseRecurrent(NetworkEstimator):
         stopping: EarlyStopping | None,
         checkpoint: Checkpoint | None,
         one_epoch: bool,
-    ) -> Generator[int, bool | None, None]:
+    ) -> Pauses:
         """Train with all callbacks there are."""
         n_epochs = 1 if one_epoch else self.max_epochs
         net.settings = {"estimator": type(self).__name__, **parameters_of(self)}
@@ -253,16 +255,24 @@ class BaseRecurrent(NetworkEstimator):
         )
 
     def _exposed(
-        self, epochs: Generator[int, bool | None, None], net: Any, target: Target
-    ) -> Generator[int, bool | None, None]:
+        self,
+        epochs: Pauses,
+        net: Any,
+        target: Target,
+        complete: Callable[[], None],
+    ) -> Pauses:
         """Hand on the pauses of a training; in each, predict by what is trained so far."""
         with closing(epochs):
             for n_done in epochs:
                 net.module_.eval()
                 self._expose(net, target)
-                if (yield n_done):
+                reply = yield n_done
+                if reply is Reply.COMPLETE:
+                    complete()
+                    reply = yield n_done
+                if reply is Reply.END:
                     with suppress(StopIteration):
-                        epochs.send(True)
+                        epochs.send(reply)
 
     def _checkpoint(
         self, samples: Samples, judged: Samples | None, seeds: list[int], continued: bool

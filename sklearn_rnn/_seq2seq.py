@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Generator
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from sklearn_rnn._base import BaseRecurrent
+from sklearn_rnn._base import BaseRecurrent, Pauses
 from sklearn_rnn._params import Rule, a_number, a_subclass, an_int, none, one_of
 from sklearn_rnn._shared_parameters import AUGMENTATION
 from sklearn_rnn.data.batching import DeviceInputs, SequenceTargets
@@ -49,9 +48,7 @@ class BaseSeq2Seq(BaseRecurrent):
 
     # -- training ---------------------------------------------------------------------------------
 
-    def _training(
-        self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any
-    ) -> Generator[int, bool | None, None]:
+    def _training(self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any) -> Pauses:
         if not continued:
             self._rows_are_steps = self.encoder == "vector"
         yield from super()._training(X, y, *args, continued=continued, **kwargs)

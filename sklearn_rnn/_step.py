@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Generator
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
 
-from sklearn_rnn._base import BaseRecurrent
+from sklearn_rnn._base import BaseRecurrent, Pauses
 from sklearn_rnn._params import Rule, a_bool
 from sklearn_rnn._shared_parameters import AUGMENTATION
 from sklearn_rnn.augmentation._base import in_turn
@@ -59,9 +58,7 @@ class BaseStep(BaseRecurrent):
                     f"do. Got {augmentation!r} instead."
                 )
 
-    def _training(
-        self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any
-    ) -> Generator[int, bool | None, None]:
+    def _training(self, X: Any, y: Any, *args: Any, continued: bool, **kwargs: Any) -> Pauses:
         if not continued:
             self._rows_are_steps = is_flat(y)
             self._y_form = None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import ClassVar
+
 import numpy as np
 from optuna.distributions import FloatDistribution
 from optuna.pruners import BasePruner, NopPruner
+from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.model_selection import OptunaSearchCV
@@ -36,3 +40,18 @@ class Stop(BasePruner):
 
     def prune(self, study, trial):
         return trial.number > 0 and trial.last_step >= self.after
+
+
+class CountEpochs(Callback):
+    """Count, in this process, the epochs that are trained."""
+
+    trained: ClassVar = Counter()
+
+    def on_epoch_end(self, net, **kwargs):
+        self.trained[net.lr] += 1
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass

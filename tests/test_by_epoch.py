@@ -14,6 +14,7 @@ from sklearn_rnn import (
     StepClassifier,
     StepRegressor,
 )
+from sklearn_rnn.training.net import Reply
 
 RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(n, 2)) for n in RANDOM.integers(3, 9, 30)]
@@ -49,7 +50,7 @@ def stopped_after(model, n_epochs, X, y):
     while next(pauses) < n_epochs:
         pass
     with pytest.raises(StopIteration):
-        pauses.send(True)
+        pauses.send(Reply.END)
     return model
 
 

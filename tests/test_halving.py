@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections import Counter
 from itertools import product
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -40,6 +38,7 @@ from sklearn_rnn.model_selection._folds import FoldFit, Judging, Rows
 from sklearn_rnn.model_selection._rungs import epochs_of_last_rung
 from sklearn_rnn.preprocessing import PerStep
 from sklearn_rnn.training import memory
+from tests.searches import CountEpochs
 
 RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(n, 2)) for n in RANDOM.integers(3, 9, 30)]
@@ -47,21 +46,6 @@ NUMBERS = np.array([x[:, 0].mean() for x in X])
 LABELS = np.where(NUMBERS > 0, "up", "down")
 TEXTS = ["abc" * int(n) for n in RANDOM.integers(1, 5, 30)]
 LR = {"lr": [0.001, 0.01, 0.1, 0.03]}
-
-
-class CountEpochs(Callback):
-    """Count, in this process, the epochs that are trained."""
-
-    trained: ClassVar = Counter()
-
-    def on_epoch_end(self, net, **kwargs):
-        self.trained[net.lr] += 1
-
-    def state_dict(self):
-        return {}
-
-    def load_state_dict(self, state):
-        pass
 
 
 @pytest.fixture
@@ -154,7 +138,7 @@ def test_lower_rungs_score_as_fits_that_end_there_do(stopping):
         judging = Judging(fitted.scorer_, "score", "raise")
         for fold, split in enumerate(StratifiedKFold(2).split(X, LABELS)):
             fit = FoldFit(clone(model), Rows(X, LABELS, {}, {}), *split, judging)
-            fit.end_after(n_epochs)
+            fit.reach(n_epochs)
             (scores,) = scores_of(fitted, n_resources=n_epochs, param_lr=lr)
             assert scores[fold] == fit.result.test_scores
 
@@ -195,22 +179,6 @@ def test_processes_find_what_one_finds():
         if not name.endswith("_time"):
             np.testing.assert_array_equal(values, two.cv_results_[name])
     assert one.best_estimator_.loss_curve_ == two.best_estimator_.loss_curve_
-
-
-def test_nothing_is_left_of_what_was_stored(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    fitted = search().fit(X, LABELS)
-    assert not list(tmp_path.iterdir())
-    assert fitted.best_estimator_.checkpoint_dir is None
-
-
-def test_only_what_is_kept_is_forced_to_the_disk(tmp_path, monkeypatch):
-    synced = []
-    monkeypatch.setattr("sklearn_rnn.training.checkpoint.os.fsync", synced.append)
-    search(refit=False).fit(X, LABELS)
-    assert synced == []
-    search(small(checkpoint_dir=tmp_path), refit=False).fit(X, LABELS)
-    assert len(synced) >= 2 * (4 * 1 + 2 * 1 + 1 * 2)  # each epoch of each training
 
 
 def test_freed_memory_is_kept_while_a_search_runs():
@@ -374,12 +342,14 @@ class Noise(TransformerMixin, BaseEstimator):
         return True
 
 
-def test_random_step_before_the_last_is_warned_of():
+def test_random_step_before_the_last_is_warned_of_where_it_is_fitted_anew(monkeypatch):
     fitted = search(
         make_pipeline(Noise(), small(max_epochs=8)),
         {"rnnclassifier__lr": LR["lr"]},
         resource="rnnclassifier__max_epochs",
     )
+    fitted.fit(X, LABELS)  # once, since trainings wait in memory
+    monkeypatch.setattr("sklearn_rnn.model_selection._continued_halving.ROOM", 0)
     with pytest.warns(UserWarning, match="Trainings began anew"):
         fitted.fit(X, LABELS)
 

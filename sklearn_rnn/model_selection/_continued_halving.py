@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from inspect import signature
@@ -27,6 +27,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_rnn._params import check_parameters
 from sklearn_rnn.model_selection._folds import FoldResult, Judging, Rows, Split
+from sklearn_rnn.model_selection._held_fits import ROOM, HeldFits, Place
 from sklearn_rnn.model_selection._pausing import can_pause, epochs_parameter, last_step
 from sklearn_rnn.model_selection._rungs import Candidate, Rung, epochs_of_last_rung, reach
 from sklearn_rnn.model_selection._shared_data import SharedData, Unshared
@@ -36,7 +37,6 @@ from sklearn_rnn.training.checkpoint import PassingDirectory, begins_anew
 from sklearn_rnn.training.memory import freed_memory_kept
 
 _logger = logging.getLogger("sklearn_rnn")
-_PLACE = tuple[int, int]  # candidate, fold
 
 
 @dataclass
@@ -49,8 +49,9 @@ class _Search:
     folder: Path
     own_folder: bool
     parallel: Parallel
+    held: HeldFits
     rungs: list[Rung] = field(default_factory=list)
-    failed: dict[_PLACE, FoldResult] = field(default_factory=dict)
+    failed: dict[Place, FoldResult] = field(default_factory=dict)
     candidates: list[Candidate] = field(default_factory=list)
     out: list[dict[str, Any]] = field(default_factory=list)
     more: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
@@ -143,6 +144,7 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
             TemporaryDirectory(prefix="sklearn_rnn_halving_") as passing,
             Parallel(n_jobs=self.n_jobs) as parallel,
             freed_memory_kept(),  # from one training to the next
+            closing(HeldFits(rows, splits, judging, 0 if several or stored else ROOM)) as held,
         ):
             yield _Search(
                 rows=SharedData(rows) if several else Unshared(rows),
@@ -153,6 +155,7 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
                 else Path(stored).expanduser().absolute() / "halving",
                 own_folder=stored is None,
                 parallel=parallel,
+                held=held,
             )
 
     def _run(self, search: _Search) -> None:
@@ -232,6 +235,8 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
         if not search.rungs and rung.n_epochs < self._last_epochs:
             self._tell_of_callbacks(tasks.values())
         due = [place for place in tasks if place not in search.failed]
+        results = self._reach_in_memory(search, rung, {place: tasks[place] for place in due})
+        stored = [place for place in due if place not in results]
         reached = search.parallel(
             delayed(reach)(
                 tasks[place],
@@ -241,7 +246,7 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
                 rung,
                 rung.place(*place),
             )
-            for place in due
+            for place in stored
         )
         if any(anew for _, anew in reached):
             warnings.warn(
@@ -251,13 +256,31 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
                 UserWarning,
                 stacklevel=2,
             )
-        results = dict(zip(due, (result for result, _ in reached), strict=True))
+        results |= zip(stored, (result for result, _ in reached), strict=True)
         for place, result in results.items():
             if result.fit_error is not None:
                 search.failed[place] = replace(result, fit_time=0.0, score_time=0.0)
         if search.own_folder:
             rung.clear_below()
         return [results.get(place) or search.failed[place] for place in tasks]
+
+    def _reach_in_memory(
+        self, search: _Search, rung: Rung, tasks: Mapping[Place, Any]
+    ) -> dict[Place, FoldResult]:
+        """Train those on that wait in memory, and give up those that got no further."""
+        search.held.keep(tasks)
+        results = {}
+        for place, estimator in tasks.items():
+            result = search.held.reach(
+                place,
+                estimator,
+                rung.n_epochs,
+                first=not search.rungs,
+                last=rung.n_epochs == self._last_epochs,
+            )
+            if result is not None:
+                results[place] = result
+        return results
 
     def _made(self, params: Mapping[str, Any], place: Path) -> Any:
         """Return a candidate that is laid out for all epochs there are and stored at a place."""

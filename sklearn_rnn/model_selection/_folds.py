@@ -19,6 +19,7 @@ from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
 from sklearn_rnn.model_selection._pausing import can_pause, fit_by_epoch, last_step
+from sklearn_rnn.training.net import Reply
 
 _FIRST_LOOKS, _MOST_LOOKS = 10, 50
 
@@ -104,13 +105,12 @@ class FoldFit:
             "test": _check_method_params(rows.X, params=rows.score_params, indices=test),
         }
         self._epochs = fit_by_epoch(estimator, self._train[0], self._train[1], self._params["fit"])
-        self._ended = False
 
-    def advance(self, *, end: bool = False) -> bool:
-        """Train one epoch more, or end the fit where it is; return whether it has not ended."""
+    def advance(self, reply: Reply | None = None) -> bool:
+        """Train one epoch more, or do as told where the fit is; return whether it has not ended."""
         with self._timed("fit_time"):
             try:
-                self.n_epochs = self._epochs.send(True if end else None)
+                self.n_epochs = self._epochs.send(reply)
             except StopIteration:
                 return False
             except Exception:  # of whatever kind: it is kept, or raised as it is
@@ -124,11 +124,11 @@ class FoldFit:
             pass
         self.score()
 
-    def end_after(self, n_epochs: int) -> None:
-        """Train until so many epochs are done, end the fit as its last epoch would, and score."""
+    def reach(self, n_epochs: int, reply: Reply = Reply.END) -> None:
+        """Train until so many epochs are done, end or complete the fit there, and score."""
         while self.n_epochs < n_epochs and self.advance():
             pass
-        self.advance(end=True)
+        self.advance(reply)
         self.score()
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from contextlib import closing, suppress
 from typing import Any, Self
 
@@ -10,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from sklearn_rnn._base import BaseRecurrent
+from sklearn_rnn.training.net import Pauses, Reply
 
 
 def last_step(estimator: Any) -> Any:
@@ -36,9 +36,7 @@ def epochs_parameter(estimator: Any) -> str:
     return "__".join([*names, "max_epochs"])
 
 
-def fit_by_epoch(
-    estimator: Any, X: Any, y: Any, fit_params: dict[str, Any]
-) -> Generator[int, bool | None, None]:
+def fit_by_epoch(estimator: Any, X: Any, y: Any, fit_params: dict[str, Any]) -> Pauses:
     """Fit in place, pausing after each epoch; in a pause the estimator can predict.
 
     Any other estimator is fitted without a pause.
@@ -46,7 +44,8 @@ def fit_by_epoch(
     Yields
     ------
     int
-        How many epochs are done. ``send(True)`` ends the fit as its last epoch would; closing the
+        How many epochs are done. ``send(Reply.END)`` ends the fit as its last epoch would;
+        ``send(Reply.COMPLETE)`` pauses again, with all that a fitted estimator has; closing the
         generator leaves a network that is not fitted.
     """
     if not can_pause(estimator):
@@ -66,7 +65,7 @@ def fit_until(
         for n_done in epochs:
             if n_done == n_epochs:
                 with suppress(StopIteration):
-                    epochs.send(True)
+                    epochs.send(Reply.END)
 
 
 def _fit_all_before(

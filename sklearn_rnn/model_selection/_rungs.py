@@ -107,7 +107,7 @@ def reach(
     with _told_before(), freed_memory_kept():
         fit.advance()
         first = fit.n_epochs  # or those stored, which are less than the rung's if it stopped early
-        fit.end_after(rung.n_epochs)
+        fit.reach(rung.n_epochs)
     return fit.result, first < rung.n_before and fit.n_epochs > first
 
 

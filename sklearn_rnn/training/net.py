@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing, suppress
+from enum import Enum
 from types import TracebackType
 from typing import Any
 
@@ -167,6 +168,19 @@ def make_net(
     return net
 
 
+class Reply(Enum):
+    """What the pause of a training can be answered with; no answer lets it go on."""
+
+    END = "end"
+    """End training here, as the last epoch would."""
+    COMPLETE = "complete"
+    """Wait on, but let the estimator be all that it would be if training ended here."""
+
+
+Pauses = Generator[int, Reply | None, None]
+"""A training that pauses after each epoch and says how many are done."""
+
+
 def train(
     net: RecurrentNet,
     training: BatchSource,
@@ -180,7 +194,7 @@ def train(
     weight_decay: float,
     step_loss: float,
     label_smoothing: float,
-) -> Generator[int, bool | None, None]:
+) -> Pauses:
     """Train an initialized net in place, on from where it stands or from its checkpoint.
 
     Unlike ``net.fit`` this lets Ctrl-C through: the caller decides what remains of the attempt.
@@ -189,8 +203,8 @@ def train(
     ------
     int
         After each epoch, and before the first one where a checkpoint has brought some, how many are
-        done. True sent back ends training as the last epoch would. A training that is ended or
-        closed here goes into its checkpoint, if it has one.
+        done. ``Reply.END`` sent back ends training as the last epoch would. A training that is
+        ended or closed here goes into its checkpoint, if it has one.
     """
     last = [] if checkpoint is None else [checkpoint]  # stores what the others have made of it
     team = current_team()
@@ -208,13 +222,13 @@ def train(
         n_before = len(net.history)
         net.notify("on_train_begin", X=training, y=validation)
         n_done = len(net.history) - n_before
-        ended = bool(n_done and (yield n_done))
+        ended = n_done > 0 and (yield n_done) is Reply.END
         with freed_memory_kept():
             while n_done < n_epochs and not (ended or net.stop_requested):
                 with suppress(StopTraining):
                     net.fit_loop(training, validation, epochs=1)
                 n_done = len(net.history) - n_before
-                ended = bool((yield n_done))
+                ended = (yield n_done) is Reply.END
                 if ended and checkpoint is not None:
                     checkpoint.store(net)
         net.notify("on_train_end", X=training, y=validation)
@@ -229,7 +243,7 @@ def train(
     _tidy(net, user_callbacks)
 
 
-def run_through(epochs: Generator[int, bool | None, None]) -> None:
+def run_through(epochs: Pauses) -> None:
     """Train to the end; a training that is interrupted is closed at once."""
     with closing(epochs):
         for _ in epochs:

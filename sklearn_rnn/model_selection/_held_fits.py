@@ -1,0 +1,94 @@
+"""Fits that wait in memory from one rung of a halving search to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sklearn_rnn.model_selection._folds import FoldFit, FoldResult, Judging, Rows, Split
+from sklearn_rnn.model_selection._pausing import last_step
+from sklearn_rnn.model_selection._shared_data import n_bytes_of
+from sklearn_rnn.training.net import Reply
+
+ROOM = 512 << 20
+"""Bytes for all fits of a search together."""
+_OF_DATA = 2
+"""Times all rows: as they were passed, where a fold is a copy of its rows, and as they were read."""
+_OF_WEIGHTS = 4
+"""Beside each weight are its gradient and the optimizer's two moments."""
+
+Place = tuple[int, int]
+"""Numbers of a candidate and a fold."""
+
+
+class HeldFits:
+    """Fits of a search that wait where they are, so that nothing is made or read again.
+
+    Others are stored at each rung and taken up at the next: those that there is no room for, and
+    those whose end may change what they would go on from, by early stopping or by callbacks.
+
+    Parameters
+    ----------
+    rows, splits, judging
+    room : int
+        Bytes; 0 if other processes fit, or if what is trained has to outlive this one.
+    """
+
+    def __init__(self, rows: Rows, splits: Sequence[Split], judging: Judging, room: int) -> None:
+        self._rows, self._splits, self._judging = rows, splits, judging
+        self._room: float = room
+        self._of_data = _OF_DATA * n_bytes_of(rows) if room else 0
+        self._fits: dict[Place, FoldFit] = {}
+
+    def reach(
+        self, place: Place, estimator: Any, n_epochs: int, *, first: bool, last: bool
+    ) -> FoldResult | None:
+        """Train on to a rung and judge, if this fit is held or can be from now on.
+
+        Parameters
+        ----------
+        place : Place
+        estimator : estimator
+            Fitted in place, at the first rung.
+        n_epochs : int
+            Of all trainings at this rung.
+        first, last : bool
+            Whether no rung is below, or above.
+
+        Returns
+        -------
+        result : FoldResult or None
+            Its times are those of this rung.
+        """
+        fit = self._fits.pop(place, None)
+        if fit is None:
+            if not (first and self._has_room_for(estimator)):
+                return None
+            last_step(estimator).checkpoint_dir = None
+            fit = FoldFit(estimator, self._rows, *self._splits[place[1]], self._judging)
+            fit.advance()
+        else:
+            fit.result = FoldResult()
+        fit.reach(n_epochs, Reply.END if last else Reply.COMPLETE)
+        if first and fit.result.fit_error is None:
+            self._room -= self._of_data + _OF_WEIGHTS * _n_bytes_of_weights(estimator)
+        if not last and fit.result.fit_error is None:
+            self._fits[place] = fit
+        return fit.result
+
+    def keep(self, places: Collection[Place]) -> None:
+        """Give up all others."""
+        for place in self._fits.keys() - places:
+            self._fits.pop(place).close()
+
+    def close(self) -> None:
+        """Give up all."""
+        self.keep(())
+
+    def _has_room_for(self, estimator: Any) -> bool:
+        recurrent = last_step(estimator)
+        return self._room > self._of_data and not (recurrent.early_stopping or recurrent.callbacks)
+
+
+def _n_bytes_of_weights(estimator: Any) -> int:
+    return sum(weight.nbytes for weight in last_step(estimator).net_.module_.parameters())
