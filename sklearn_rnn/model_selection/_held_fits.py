@@ -13,7 +13,7 @@ from sklearn_rnn.training.net import Reply
 ROOM = 512 << 20
 """Bytes for all fits of a search together."""
 _OF_DATA = 2
-"""Times all rows: as they were passed, where a fold is a copy of its rows, and as they were read."""
+"""Times all rows: as they were passed, where a fold copies its rows, and as they were read."""
 _OF_WEIGHTS = 4
 """Beside each weight are its gradient and the optimizer's two moments."""
 
