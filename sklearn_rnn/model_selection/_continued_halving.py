@@ -228,15 +228,28 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
         self, search: _Search, rung: Rung, candidates: Sequence[Candidate]
     ) -> list[FoldResult]:
         """Train candidates on in all folds but those where they have failed before."""
-        tasks = {
-            (candidate.number, fold): self._made(candidate, rung.place(candidate.number, fold))
+        places = {
+            (candidate.number, fold): candidate
             for candidate, fold in product(candidates, range(self.n_splits_))
         }
-        if not search.rungs and rung.n_epochs < self._last_epochs:
+        search.held.keep(places)
+        last = rung.n_epochs == self._last_epochs
+        results = {
+            place: search.held.go_on(place, rung.n_epochs, last=last)
+            for place in places
+            if place in search.held
+        }
+        tasks = {
+            place: self._made(candidate, rung.place(*place))
+            for place, candidate in places.items()
+            if place not in results and place not in search.failed
+        }
+        if not search.rungs and not last:
             self._tell_of_callbacks(tasks.values())
-        due = [place for place in tasks if place not in search.failed]
-        results = self._reach_in_memory(search, rung, {place: tasks[place] for place in due})
-        stored = [place for place in due if place not in results]
+            for place, estimator in tasks.items():
+                if search.held.has_room_for(estimator):
+                    results[place] = search.held.begin(place, estimator, rung.n_epochs)
+        stored = [place for place in tasks if place not in results]
         reached = search.parallel(
             delayed(reach)(
                 tasks[place],
@@ -262,25 +275,7 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
                 search.failed[place] = replace(result, fit_time=0.0, score_time=0.0)
         if search.own_folder:
             rung.clear_below()
-        return [results.get(place) or search.failed[place] for place in tasks]
-
-    def _reach_in_memory(
-        self, search: _Search, rung: Rung, tasks: Mapping[Place, Any]
-    ) -> dict[Place, FoldResult]:
-        """Train those on that wait in memory, and give up those that got no further."""
-        search.held.keep(tasks)
-        results = {}
-        for place, estimator in tasks.items():
-            result = search.held.reach(
-                place,
-                estimator,
-                rung.n_epochs,
-                first=not search.rungs,
-                last=rung.n_epochs == self._last_epochs,
-            )
-            if result is not None:
-                results[place] = result
-        return results
+        return [results.get(place) or search.failed[place] for place in places]
 
     def _made(self, params: Mapping[str, Any], place: Path) -> Any:
         """Return a candidate that is laid out for all epochs there are and stored at a place."""

@@ -40,38 +40,30 @@ class HeldFits:
         self._of_data = _OF_DATA * n_bytes_of(rows) if room else 0
         self._fits: dict[Place, FoldFit] = {}
 
-    def reach(
-        self, place: Place, estimator: Any, n_epochs: int, *, first: bool, last: bool
-    ) -> FoldResult | None:
-        """Train on to a rung and judge, if this fit is held or can be from now on.
+    def __contains__(self, place: Place) -> bool:
+        return place in self._fits
 
-        Parameters
-        ----------
-        place : Place
-        estimator : estimator
-            Fitted in place, at the first rung.
-        n_epochs : int
-            Of all trainings at this rung.
-        first, last : bool
-            Whether no rung is below, or above.
+    def has_room_for(self, estimator: Any) -> bool:
+        """Tell whether a fit can wait here."""
+        recurrent = last_step(estimator)
+        return self._room > self._of_data and not (recurrent.early_stopping or recurrent.callbacks)
 
-        Returns
-        -------
-        result : FoldResult or None
-            Its times are those of this rung.
-        """
-        fit = self._fits.pop(place, None)
-        if fit is None:
-            if not (first and self._has_room_for(estimator)):
-                return None
-            last_step(estimator).checkpoint_dir = None
-            fit = FoldFit(estimator, self._rows, *self._splits[place[1]], self._judging)
-            fit.advance()
-        else:
-            fit.result = FoldResult()
-        fit.reach(n_epochs, Reply.END if last else Reply.COMPLETE)
-        if first and fit.result.fit_error is None:
+    def begin(self, place: Place, estimator: Any, n_epochs: int) -> FoldResult:
+        """Train up to the first rung, judge, and wait there; the estimator is fitted in place."""
+        last_step(estimator).checkpoint_dir = None
+        fit = FoldFit(estimator, self._rows, *self._splits[place[1]], self._judging)
+        fit.advance()
+        fit.reach(n_epochs, Reply.COMPLETE)
+        if fit.result.fit_error is None:
             self._room -= self._of_data + _OF_WEIGHTS * _n_bytes_of_weights(estimator)
+            self._fits[place] = fit
+        return fit.result
+
+    def go_on(self, place: Place, n_epochs: int, *, last: bool) -> FoldResult:
+        """Train one that waits on to another rung and judge; its times are those of this rung."""
+        fit = self._fits.pop(place)
+        fit.result = FoldResult()
+        fit.reach(n_epochs, Reply.END if last else Reply.COMPLETE)
         if not last and fit.result.fit_error is None:
             self._fits[place] = fit
         return fit.result
@@ -84,10 +76,6 @@ class HeldFits:
     def close(self) -> None:
         """Give up all."""
         self.keep(())
-
-    def _has_room_for(self, estimator: Any) -> bool:
-        recurrent = last_step(estimator)
-        return self._room > self._of_data and not (recurrent.early_stopping or recurrent.callbacks)
 
 
 def _n_bytes_of_weights(estimator: Any) -> int:
