@@ -265,6 +265,7 @@ class BaseRecurrent(NetworkEstimator):
         with closing(epochs):
             for n_done in epochs:
                 net.module_.eval()
+                net.module_.zero_grad()  # left there, they lie in the way of other fits' batches
                 self._expose(net, target)
                 reply = yield n_done
                 if reply is Reply.COMPLETE:

@@ -14,8 +14,8 @@ ROOM = 512 << 20
 """Bytes for all fits of a search together."""
 _OF_DATA = 2
 """Times all rows: as they were passed, where a fold copies its rows, and as they were read."""
-_OF_WEIGHTS = 4
-"""Beside each weight are its gradient and the optimizer's two moments."""
+_OF_WEIGHTS = 3
+"""Beside each weight are the optimizer's two moments."""
 
 Place = tuple[int, int]
 """Numbers of a candidate and a fold."""
