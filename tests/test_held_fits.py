@@ -80,9 +80,10 @@ def test_data_of_unknown_size_does_not_wait_in_memory():
     [
         {"early_stopping": True},
         {"callbacks": [CountEpochs()]},
+        {"verbose": 1},
     ],
 )
-def test_fits_that_change_at_their_end_do_not_wait_in_memory(options, n_held):
+def test_fits_that_do_more_than_train_do_not_wait_in_memory(options, n_held):
     assert max(n_held(search(small(**options)))) == 0
 
 
@@ -99,6 +100,24 @@ def test_fits_that_got_no_further_are_let_go():
     gc.collect()
     assert n_alive == [1, 2, 3, 4, 5, 6, 7, 8, 4, 4, 4, 4, 2, 1]
     assert all(each() is None for each in judged)
+
+
+def test_fits_are_let_go_when_the_search_is_interrupted():
+    judged = []
+
+    def scoring(model, X, y):
+        judged.append(weakref.ref(model.net_.module_))
+        if len(judged) == 5:
+            raise KeyboardInterrupt
+        return model.score(X, y)
+
+    fitted = search(scoring=scoring, return_train_score=False)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(X, LABELS)
+    gc.collect()
+    assert len(judged) == 5
+    assert all(each() is None for each in judged)
+    assert not hasattr(fitted, "cv_results_")
 
 
 def test_estimators_are_whole_where_they_wait():

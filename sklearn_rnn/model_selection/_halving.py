@@ -107,11 +107,11 @@ class HalvingGridSearchCV(ContinuedHalving, of_scikit_learn.HalvingGridSearchCV)
     epochs is trained: 75 % with a factor f of 3 and 4 rungs, 58 % with a factor of 2 and 6 rungs.
 
     In one process, trainings wait in memory between rungs, up to 512 MiB in all. Those beyond that,
-    those of several processes (``n_jobs``), and those with ``early_stopping`` or ``callbacks`` are
-    stored in a temporary directory and taken up again. If the estimator has a ``checkpoint_dir``,
-    all are stored there, in the folder "halving", and kept: a search that was killed and is fitted
-    again, with the same candidates, rows and splits, trains only what is missing. Processes on
-    several computers need one that all of them see.
+    those of several processes (``n_jobs``), and those with ``early_stopping``, ``callbacks`` or
+    ``verbose`` are stored in a temporary directory and taken up again. If the estimator has a
+    ``checkpoint_dir``, all are stored there, in the folder "halving", and kept: a search that was
+    killed and is fitted again, with the same candidates, rows and splits, trains only what is
+    missing. Processes on several computers need one that all of them see.
 
     Of trainings that are stored, callbacks without state begin anew at every rung, which is logged,
     and steps of a pipeline before the last are fitted anew: if they draw random numbers, give them

@@ -24,8 +24,9 @@ Place = tuple[int, int]
 class HeldFits:
     """Fits of a search that wait where they are, so that nothing is made or read again.
 
-    Others are stored at each rung and taken up at the next: those that there is no room for, and
-    those whose end may change what they would go on from, by early stopping or by callbacks.
+    Others are stored at each rung and taken up at the next: those that there is no room for, those
+    whose end may change what they would go on from, by early stopping or by callbacks, and those
+    that show a bar of progress, which would all stay open.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ class HeldFits:
     def has_room_for(self, estimator: Any) -> bool:
         """Tell whether a fit can wait here."""
         recurrent = last_step(estimator)
-        return self._room > self._of_data and not (recurrent.early_stopping or recurrent.callbacks)
+        does_more = recurrent.early_stopping or recurrent.callbacks or recurrent.verbose
+        return self._room > self._of_data and not does_more
 
     def begin(self, place: Place, estimator: Any, n_epochs: int) -> FoldResult:
         """Train up to the first rung, judge, and wait there; the estimator is fitted in place."""
