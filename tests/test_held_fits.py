@@ -7,7 +7,6 @@ import tempfile
 import weakref
 from functools import partial
 
-import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
@@ -17,7 +16,6 @@ from sklearn_rnn import Seq2SeqRegressor
 from sklearn_rnn.model_selection import HalvingGridSearchCV
 from sklearn_rnn.model_selection._folds import FoldFit, Judging, Rows
 from sklearn_rnn.model_selection._held_fits import ROOM, HeldFits
-from sklearn_rnn.model_selection._shared_data import n_bytes_of
 from tests.searches import LABELS, CountEpochs, X, small
 
 
@@ -68,11 +66,6 @@ def test_fits_wait_in_memory_as_far_as_there_is_room(room, n_held):
     scores = [fitted.cv_results_["mean_test_score"] for fitted in searches]
     assert (scores[0] == scores[2]).all()
     assert (scores[1] == scores[2]).all()
-
-
-def test_data_of_unknown_size_does_not_wait_in_memory():
-    assert n_bytes_of(X) > sum(x.nbytes for x in X)
-    assert n_bytes_of([lambda: None]) == np.inf
 
 
 @pytest.mark.parametrize(
