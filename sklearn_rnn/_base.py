@@ -26,7 +26,7 @@ from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.per_sample import read_groups, read_weight, read_y
 from sklearn_rnn.data.targets import Target
 from sklearn_rnn.training.batches import Augment, BatchSource, auto_batch_size
-from sklearn_rnn.training.callbacks import Callback, EarlyStopping
+from sklearn_rnn.training.callbacks import Callback, EarlyStopping, check_weights
 from sklearn_rnn.training.checkpoint import Checkpoint
 from sklearn_rnn.training.net import Pauses, Reply, run_through, train
 from sklearn_rnn.training.parallel import common_to_team
@@ -267,10 +267,9 @@ class BaseRecurrent(NetworkEstimator):
                 net.module_.eval()
                 net.module_.zero_grad()  # left there, they lie in the way of other fits' batches
                 self._expose(net, target)
-                reply = yield n_done
-                if reply is Reply.COMPLETE:
+                while (reply := (yield n_done)) is Reply.COMPLETE:
+                    check_weights(net)
                     complete()
-                    reply = yield n_done
                 if reply is Reply.END:
                     with suppress(StopIteration):
                         epochs.send(reply)

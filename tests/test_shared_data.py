@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from sklearn_rnn.model_selection import SharedSequences
-from sklearn_rnn.model_selection._shared_data import SharedData, n_bytes_of
+from sklearn_rnn.model_selection._shared_data import SharedData
 
 RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(n, 2)) for n in RANDOM.integers(3, 9, 40)]
@@ -73,13 +73,3 @@ def test_shared_sequences_are_a_list_that_workers_map():
     ]
     again = pickle.loads(pickle.dumps(shared))
     assert all(np.array_equal(a, b) for a, b in zip(again, sequences, strict=True))
-
-
-def test_size_of_data_is_about_that_of_their_arrays():
-    n_bytes = sum(x.nbytes for x in X)
-    assert n_bytes < n_bytes_of(X) < 2 * n_bytes + 10_000
-    assert n_bytes_of(pa.table({"x": [[1.0] * 1000]})) > 8000
-
-
-def test_size_of_data_that_has_no_pickle_is_infinite():
-    assert n_bytes_of([lambda: None]) == np.inf

@@ -157,6 +157,7 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
                 parallel=parallel,
                 held=held,
             )
+            held.keep(())
 
     def _run(self, search: _Search) -> None:
         """Let scikit-learn decide who gets to which rung."""
@@ -233,9 +234,8 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
             for candidate, fold in product(candidates, range(self.n_splits_))
         }
         search.held.keep(places)
-        last = rung.n_epochs == self._last_epochs
         results = {
-            place: search.held.go_on(place, rung.n_epochs, last=last)
+            place: search.held.go_on(place, rung.n_epochs)
             for place in places
             if place in search.held
         }
@@ -244,8 +244,9 @@ class ContinuedHalving(SharedSearch, of_scikit_learn.BaseSuccessiveHalving):
             for place, candidate in places.items()
             if place not in results and place not in search.failed
         }
-        if not search.rungs and not last:
+        if not search.rungs and rung.n_epochs < self._last_epochs:
             self._tell_of_callbacks(tasks.values())
+        if not search.rungs:
             for place, estimator in tasks.items():
                 if search.held.has_room_for(estimator):
                     results[place] = search.held.begin(place, estimator, rung.n_epochs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import pickle
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,7 +31,9 @@ class SharedData:
     """
 
     def __init__(self, data: Any) -> None:
-        raw = _taken_apart(data)
+        buffers: list[pickle.PickleBuffer] = []
+        pickled = pickle.dumps(data, protocol=5, buffer_callback=buffers.append)
+        raw = [memoryview(pickled), *(buffer.raw() for buffer in buffers)]
         self._sizes = np.array([each.nbytes for each in raw], dtype=np.int64)
         self._starts = _starts(self._sizes)
         self._flat = np.empty(int(self._starts[-1]), dtype=np.uint8)
@@ -49,21 +50,6 @@ class SharedData:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "data"}
-
-
-def n_bytes_of(data: Any) -> float:
-    """Return about how many bytes data take; infinity if it can't be told."""
-    try:
-        return sum(each.nbytes for each in _taken_apart(data))
-    except (pickle.PicklingError, TypeError, AttributeError):
-        return math.inf
-
-
-def _taken_apart(data: Any) -> list[memoryview]:
-    """Return the pickle of data, and each buffer that it refers to."""
-    buffers: list[pickle.PickleBuffer] = []
-    pickled = pickle.dumps(data, protocol=5, buffer_callback=buffers.append)
-    return [memoryview(pickled), *(buffer.raw() for buffer in buffers)]
 
 
 def _starts(sizes: np.ndarray) -> np.ndarray:

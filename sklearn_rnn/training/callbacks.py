@@ -66,8 +66,13 @@ class DivergenceCheck(Callback):
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Look at the weights, which the last update may have spoilt."""
-        if not all(bool(torch.isfinite(p).all()) for p in net.module_.parameters()):
-            raise ValueError(_diverged("a weight became infinite or NaN in the last epoch"))
+        check_weights(net)
+
+
+def check_weights(net: Any) -> None:
+    """Raise ValueError if a weight is not finite."""
+    if not all(bool(torch.isfinite(p).all()) for p in net.module_.parameters()):
+        raise ValueError(_diverged("a weight became infinite or NaN in the last epoch"))
 
 
 def _diverged(what: str) -> str:
