@@ -106,10 +106,10 @@ class HalvingGridSearchCV(ContinuedHalving, of_scikit_learn.HalvingGridSearchCV)
     With R rungs that halve exactly, a share of :math:`1/R + (1 - 1/R)(1 - 1/f)` of scikit-learn's
     epochs is trained: 75 % with a factor f of 3 and 4 rungs, 58 % with a factor of 2 and 6 rungs.
 
-    In one process, trainings wait in memory between rungs, up to about 512 MiB in all. A scorer that
-    keeps the estimator it is given keeps one that will be trained on. Trainings beyond that size,
-    those of several processes (``n_jobs``), and those with ``early_stopping``, ``callbacks`` or
-    ``verbose`` are stored in a temporary directory and taken up again. If the estimator has a
+    In one process, trainings wait in memory between rungs, up to about 512 MiB in all; a scorer
+    that keeps the estimator it is given keeps one that will be trained on. Trainings beyond that
+    size, those of several processes (``n_jobs``), and those with ``early_stopping``, ``callbacks``
+    or ``verbose`` are stored in a temporary directory and taken up again. If the estimator has a
     ``checkpoint_dir``, all are stored there, in the folder "halving", and kept: a search that was
     killed and is fitted again, with the same candidates, rows and splits, trains only what is
     missing. Processes on several computers need one that all of them see.
