@@ -255,11 +255,7 @@ class BaseRecurrent(NetworkEstimator):
         )
 
     def _exposed(
-        self,
-        epochs: Pauses,
-        net: Any,
-        target: Target,
-        complete: Callable[[], None],
+        self, epochs: Pauses, net: Any, target: Target, complete: Callable[[], None]
     ) -> Pauses:
         """Hand on the pauses of a training; in each, predict by what is trained so far."""
         with closing(epochs):

@@ -59,7 +59,6 @@ class HeldFits:
         """Train up to the first rung, judge, and wait there; the estimator is fitted in place."""
         last_step(estimator).checkpoint_dir = None
         fit = FoldFit(estimator, self._rows, *self._splits[place[1]], self._judging)
-        fit.advance()
         self._judge(place, fit, n_epochs)
         if place in self:
             self._room -= self._of_data + _OF_WEIGHTS * _n_bytes_of_weights(estimator)
@@ -104,7 +103,7 @@ def n_bytes_held(rows: Any, limit: float) -> float:
     """
     try:
         return _Measure(limit).of(rows)
-    except Exception:  # of whatever can't be pickled: then nothing is held
+    except Exception:  # too much, or whatever is raised by what can't be pickled: none is held
         return math.inf
 
 
