@@ -161,6 +161,23 @@ def test_backward_can_run_twice_on_a_kept_graph(cell):
     torch.testing.assert_close(torch.autograd.grad(loss, recurrence.weight_ih_l0), first)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_add_up_and_share_no_memory(cell, bidirectional):
+    recurrence = random_recurrence(cell, bidirectional=bidirectional)
+
+    def backward():
+        x, lengths = random_input()
+        recurrence(x, lengths).square().sum().backward()
+        return [p.grad for p in recurrence.parameters() if p.numel() > 0]
+
+    gradients = backward()
+    once = [g.clone() for g in gradients]
+    for gradient, expected in zip(backward(), once, strict=True):
+        torch.testing.assert_close(gradient, 2 * expected, rtol=1e-5, atol=1e-6)
+    assert len({g.data_ptr() for g in gradients}) == len(gradients)
+
+
 def test_weights_in_one_block_lie_end_to_end_and_pass_gradients_on():
     parameters = CellWeights(*random_recurrence("lstm").parameters())
     views = in_one_block(parameters)

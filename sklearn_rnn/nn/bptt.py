@@ -77,7 +77,7 @@ class RNNThroughTime(Function):
             _weight_gradient(d, x),
             _weight_gradient(d, states[:, :-1]),
             d_bias,
-            d_bias,
+            d_bias.clone(),  # in memory of its own: gradients are scaled and added to in place
         )
 
 
