@@ -18,7 +18,7 @@ from sklearn_rnn.data.batching import (
     rounded_length,
     shuffled_batches,
 )
-from sklearn_rnn.data.canonical import canonical_rows, hash_sequences
+from sklearn_rnn.data.canonical import canonical_rows, hash_samples, hash_sequences
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.per_sample import read_groups, read_y
 from sklearn_rnn.data.ragged import Ragged
@@ -153,6 +153,37 @@ def test_repeated_rows_and_integer_weights_give_the_same_content():
     np.testing.assert_array_equal(a.rows, repeated[b.rows])
     np.testing.assert_array_equal(a.weight, b.weight)
     np.testing.assert_array_equal(a.copies, b.copies)
+
+
+def with_static(numbers, static):
+    """Return sequences of one step beside a static column."""
+    steps, columns = (np.float32(x).reshape(-1, 1, 1) for x in (numbers, static))
+    return Inputs(Ragged.from_rectangular(steps), Ragged.from_rectangular(columns))
+
+
+def test_sequences_that_equal_their_static_columns_are_told_apart():
+    inputs = with_static([1, 2, 3], [1, 2, 3])
+    assert len(np.unique(hash_samples(inputs))) == 3
+    assert len(canonical_rows(inputs, np.zeros(3), np.ones(3)).rows) == 3
+
+
+def test_sequence_and_static_column_may_not_change_places():
+    assert len(np.unique(hash_samples(with_static([1, 2], [2, 1])))) == 2
+
+
+def test_sequences_that_equal_their_targets_are_told_apart():
+    sequences = Ragged.from_lengths(np.zeros((6, 1), np.float32), np.array([1, 2, 3]))
+    rows = canonical_rows(
+        Inputs(sequences), np.zeros(6), np.ones(3), target_offsets=sequences.offsets
+    )
+    assert len(rows.rows) == 3
+
+
+def test_weights_of_equal_rows_add_up_alike_in_any_order():
+    inputs = Inputs(Ragged.from_rectangular(np.zeros((3, 2, 1), np.float32)))
+    weight = np.array([0.1, 0.2, 0.3])
+    a, b = (canonical_rows(inputs, np.zeros(3), w) for w in (weight, weight[::-1]))
+    assert a.fingerprint() == b.fingerprint()
 
 
 def test_rows_of_different_groups_are_not_merged():

@@ -95,24 +95,43 @@ def canonical_rows(
     if entry_weight is not None and (entry_weight != 1).any():
         target = np.column_stack([target, entry_weight])
     kept = np.flatnonzero(weight > 0)
-    x_hash = hash_sequences(inputs.sequences)[kept]
-    if inputs.static is not None:
-        x_hash = _mix(x_hash ^ hash_sequences(inputs.static)[kept])
-    if target_offsets is None:
-        target_hash = _hash_columns(target)
-    else:
-        columns = _words(target)
-        entries = Ragged.from_lengths(columns, np.diff(target_offsets))
-        target_hash = _hash_steps(entries, lambda steps: columns[steps].T)
-    row_hash = _mix(x_hash ^ target_hash[kept])
+    x_hash = hash_samples(inputs)[kept]
+    row_hash = _mix(x_hash ^ _hash_targets(target, target_offsets)[kept])
     if group is not None:
         row_hash = _mix(row_hash ^ _hash_columns(group)[kept])
     hashes, first, inverse = np.unique(row_hash, return_index=True, return_inverse=True)
-    total = np.bincount(inverse, weights=weight[kept])
+    total = _sums(inverse, weight[kept])
     total *= min(1.0, _MAX_MEAN_COPIES / total.mean())
     copies = np.maximum(np.rint(total), 1).astype(np.int64)
     _, x_group = np.unique(x_hash[first], return_inverse=True)
     return TrainingRows(kept[first], total, copies, x_group, hashes)
+
+
+def _sums(inverse: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Add up the weights of equal rows, the smallest first: a sum depends on the order."""
+    order = np.lexsort((weight, inverse))
+    return np.bincount(inverse[order], weights=weight[order])
+
+
+def hash_samples(inputs: Inputs) -> np.ndarray:
+    """Return a 64-bit hash of all that is read of each sample, uint64."""
+    hashes = hash_sequences(inputs.sequences)
+    if inputs.static is None:
+        return hashes
+    return _mix(hashes ^ _apart(hash_sequences(inputs.static)))
+
+
+def _hash_targets(target: np.ndarray, offsets: np.ndarray | None) -> np.ndarray:
+    if offsets is None:
+        return _hash_columns(target)
+    columns = _words(target)
+    entries = Ragged.from_lengths(columns, np.diff(offsets))
+    return _apart(_hash_steps(entries, lambda steps: columns[steps].T))
+
+
+def _apart(hashes: np.ndarray) -> np.ndarray:
+    """Mix hashes that will be joined with some of the same kind: equal ones would cancel out."""
+    return _mix(hashes)
 
 
 def hash_sequences(sequences: Ragged) -> np.ndarray:

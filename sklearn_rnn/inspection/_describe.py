@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn_rnn._random import generator
 from sklearn_rnn._reader import SequenceReader
 from sklearn_rnn.data.batching import shuffled_batches
-from sklearn_rnn.data.canonical import canonical_rows, hash_sequences
+from sklearn_rnn.data.canonical import canonical_rows, hash_samples
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.inspection._columns import category_table, channel_table, number_names
 from sklearn_rnn.inspection._concerns import concerns
@@ -229,18 +229,11 @@ def _padding(lengths: np.ndarray) -> pd.Series:
     )
 
 
-def _hashes(inputs: Inputs) -> np.ndarray:
-    hashes = hash_sequences(inputs.sequences)
-    if inputs.static is not None:
-        hashes = hashes ^ (hash_sequences(inputs.static) * np.uint64(0x9E3779B97F4A7C15))
-    return hashes
-
-
 def _test_figures(inputs: Inputs, test: Inputs, steps: Any, beside: Any) -> pd.Series:
     figures = {
         "sequences": float(len(test)),
         "longest": float(test.sequences.lengths.max()),
-        "in X too": float(np.isin(_hashes(test), _hashes(inputs)).sum()),
+        "in X too": float(np.isin(hash_samples(test), hash_samples(inputs)).sum()),
     }
     for name, share in _unseen(test, steps, beside):
         figures[f"unknown in {name}"] = share
