@@ -97,6 +97,31 @@ def test_training_normalizes_by_the_steps_before_the_ends_alone():
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
 
 
+def test_a_sequence_of_no_steps_has_no_part_in_training():
+    x = torch.randn(23, len(LENGTHS), 3, generator=generator(2))
+    beside = torch.full((23, 1, 3), 1e6)
+    stem, other = (ConvStem(3, 6, generator(0)) for _ in range(2))
+    outputs, lengths = stem(x, LENGTHS)
+    of_more, lengths_of_more = other(
+        torch.cat([x, beside], dim=1), torch.cat([LENGTHS, torch.tensor([0])])
+    )
+    torch.testing.assert_close(of_more[:, :-1], outputs)
+    assert (of_more[:, -1] == 0).all()
+    assert lengths_of_more.tolist() == [*lengths.tolist(), 0]
+    for a, b in zip(stem.buffers(), other.buffers(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_a_batch_of_no_steps_changes_no_statistics():
+    stem = stem_that_met_data()
+    met = copy.deepcopy(list(stem.buffers()))
+    outputs, lengths = stem(torch.full((4, 2, 3), 1e6), torch.zeros(2, dtype=torch.int64))
+    assert outputs.shape == (1, 2, 6)
+    assert lengths.tolist() == [0, 0]
+    for a, b in zip(met, stem.buffers(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
 def test_step_norm_knows_its_equation():
     steps = torch.tensor([[1.0, 10.0], [3.0, 10.0], [5.0, 40.0]])
     norm = StepNorm(2)
@@ -178,6 +203,17 @@ def test_stem_reads_gaps_categories_and_static_columns_and_rows_of_no_steps():
     filled = frame.copy()
     filled.at[2, "number"] = np.nan_to_num(frame["number"][2])
     assert model.decision_function(filled)[2] != together[2]
+
+
+def test_order_of_rows_does_not_matter_where_some_have_no_steps():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(0, 3, size=40) * rng.integers(5, 20, size=40)
+    frame = pd.DataFrame(
+        {"steps": [list(rng.normal(size=n)) for n in lengths], "age": rng.normal(size=40)}
+    )
+    y, order = rng.integers(0, 2, size=40), rng.permutation(40)
+    a, b = (RNNClassifier(**QUICK).fit(frame.iloc[i], y[i]) for i in (np.arange(40), order))
+    np.testing.assert_array_equal(a.predict_proba(frame), b.predict_proba(frame))
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

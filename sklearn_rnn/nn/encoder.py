@@ -131,13 +131,8 @@ class SequenceEncoder(Encoder):
 
     def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
         """Return a Tensor of shape (batch, output_size) for what :meth:`read` takes."""
-        n_steps = lengths if self.static is None else lengths.clamp(min=1)
-        x, start, for_head = self.prepare(values, n_steps, **others)
-        if self.stem is not None:
-            x, n_steps = self.stem(x, n_steps)
-        outputs = self.recurrence(x, n_steps, start)
+        x, outputs, n_steps, is_inside, for_head = self._steps(values, lengths, **others)
         last = self.recurrence.last(outputs, n_steps)
-        is_inside = inside(n_steps, len(outputs)).t()[..., None]
         pooled = self.pooling(outputs, last, is_inside, n_steps)
         if self.stem is not None:
             of_stem = self.pooling_of_stem(x, x[0], is_inside, n_steps)
@@ -145,6 +140,29 @@ class SequenceEncoder(Encoder):
         if self.static is not None:
             pooled = torch.where((lengths > 0)[:, None], pooled, self.of_no_steps)
         return pooled if for_head is None else torch.cat([pooled, for_head], dim=1)
+
+    def _steps(
+        self, values: Tensor, lengths: Tensor, **others: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+        """Return what the recurrence reads and makes of it, and what the head shall know besides.
+
+        Returns
+        -------
+        x : Tensor of shape (time, batch, inputs)
+        outputs : Tensor of shape (time, batch, units)
+        n_steps : Tensor of shape (batch,)
+            1 at least: something stands for a sequence of none.
+        is_inside : Tensor of shape (time, batch, 1), bool
+        for_head : Tensor of shape (batch, static.output_size) or None
+        """
+        n_steps = lengths if self.static is None else lengths.clamp(min=1)
+        x, start, for_head = self.prepare(values, n_steps, **others)
+        if self.stem is not None:  # which may not read what stands for a sequence of no steps
+            x, n_steps = self.stem(x, lengths)
+            n_steps = n_steps if self.static is None else n_steps.clamp(min=1)
+        outputs = self.recurrence(x, n_steps, start)
+        is_inside = inside(n_steps, len(outputs)).t()[..., None]
+        return x, outputs, n_steps, is_inside, for_head
 
     def prefixes(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:
         """Return what :meth:`forward` makes of each sequence cut after each of its steps.
@@ -174,13 +192,9 @@ class SequenceEncoder(Encoder):
         Tensor of shape (batch, time, 1)
             Time ends with the longest sequence.
         """
-        n_steps = read = lengths if self.static is None else lengths.clamp(min=1)
-        x, start, _ = self.prepare(values, n_steps, **others)
-        if self.stem is not None:
-            x, read = self.stem(x, n_steps)
-        outputs = self.recurrence(x, read, start)
-        is_inside = inside(read, len(outputs)).t()[..., None]
+        _, outputs, _, is_inside, _ = self._steps(values, lengths, **others)
         weights = cast(AttentionPooling, self.pooling).weights(outputs, is_inside)
+        n_steps = lengths.clamp(min=1)
         n_longest = int(n_steps.max())
         if self.stem is not None:
             each = self.stem.steps_each

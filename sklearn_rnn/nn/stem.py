@@ -51,13 +51,13 @@ class Stem(nn.Module, ABC):
         x : Tensor of shape (time, batch, n_inputs)
             Steps behind a sequence's end may hold any number.
         lengths : Tensor of shape (batch,), int64
-            1 at least.
+            A sequence of no steps remains one.
 
         Returns
         -------
         x : Tensor of shape (fewer steps, batch, output_size)
+            1 step at least.
         lengths : Tensor of shape (batch,), int64
-            1 at least.
         """
 
 
@@ -88,7 +88,7 @@ class ConvStem(Stem):
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return one step for eight, rounded up."""
-        x = x[: int(lengths.max())]
+        x = x[: max(int(lengths.max()), 1)]
         x = x.masked_fill(~inside(lengths, len(x)).t()[..., None], 0.0).permute(1, 2, 0)
         for layer in self.layers:
             x, lengths = layer(x, lengths)
