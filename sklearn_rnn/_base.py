@@ -203,7 +203,8 @@ class BaseRecurrent(NetworkEstimator):
         if continued:
             net = deepcopy(self.net_)
         else:
-            net = self._new_net(samples, training, generator(model_seed))
+            with torch.device("cpu"):  # whatever torch's default device is
+                net = self._new_net(samples, training, generator(model_seed))
             net.batch_order = generator(order_seed)
         augment = augmenting(self.augmentation, net.channels.to(samples.device))
         source = self._source(samples, training, net.batch_order, augment)

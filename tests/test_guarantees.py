@@ -11,7 +11,14 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from sklearn_rnn import RNNClassifier, RNNRegressor
+from sklearn_rnn import (
+    RNNClassifier,
+    RNNLanguageModel,
+    RNNRegressor,
+    Seq2SeqClassifier,
+    Seq2SeqRegressor,
+)
+from sklearn_rnn.augmentation import Jitter
 from sklearn_rnn.nn.cells import CELLS
 from sklearn_rnn.nn.pooling import POOLINGS
 from tests.conftest import make_sequences
@@ -117,6 +124,52 @@ def test_global_generators_are_neither_read_nor_moved(sequences):
         np.testing.assert_array_equal(np.random.get_state()[1], before[1])
         results.append(weights_of(model))
     assert torch.equal(*results)
+
+
+@pytest.fixture(params=["dtype", "device"])
+def other_defaults(request):
+    """Tensors are of float64, or on a device that computes nothing, where nothing else is said."""
+
+    def change(back=False):
+        if request.param == "dtype":
+            torch.set_default_dtype(torch.float32 if back else torch.float64)
+        else:
+            torch.set_default_device(None if back else "meta")
+
+    yield change
+    change(back=True)
+
+
+WORDS = ["abba", "cab", "bac", "dad", "abcd", "cd", "add", "bad"]
+ON_ANY_DEFAULTS = [
+    *(stochastic_model(cell=cell, input_dropout=0.2) for cell in CELLS),
+    stochastic_model(stem="conv", label_smoothing=0.1, max_batch_steps=64),
+    stochastic_model(pooling="attention", bptt_steps=5, early_stopping=False),
+    RNNRegressor(initialization="chrono", augmentation=Jitter(), **QUICK),
+    Seq2SeqRegressor(**QUICK),
+    Seq2SeqClassifier(**QUICK),
+    RNNLanguageModel(**QUICK),
+]
+
+
+@pytest.mark.parametrize("estimator", ON_ANY_DEFAULTS, ids=repr)
+def test_defaults_of_torch_change_nothing(sequences, estimator, other_defaults):
+    X, y = sequences
+    if isinstance(estimator, Seq2SeqRegressor):
+        y = [x[:2] for x in X]
+    elif isinstance(estimator, Seq2SeqClassifier | RNNLanguageModel):
+        X, y = WORDS, WORDS[::-1]
+
+    def answers():
+        model = clone(estimator).fit(X, y)
+        drawn = model.sample(3, random_state=0) if hasattr(model, "sample") else model.predict(X)
+        return pickle.dumps(drawn), weights_of(model)
+
+    usual = answers()
+    other_defaults()
+    unusual = answers()
+    assert unusual[0] == usual[0]
+    assert torch.equal(unusual[1], usual[1])
 
 
 def test_random_state_instance_is_drawn_from(sequences):

@@ -232,7 +232,7 @@ def shuffled_batches(
     batches: list[np.ndarray] = []
     for pool in _sorted_pools(rows, lengths, POOL_BATCHES * batch_size, generator):
         batches += np.array_split(pool, -(-len(pool) // batch_size))
-    for i in torch.randperm(len(batches), generator=generator).tolist():
+    for i in torch.randperm(len(batches), generator=generator, device="cpu").tolist():
         yield batches[i]
 
 
@@ -264,7 +264,7 @@ def batches_of_steps(
     # None counts for more than its share, so that each batch gets a sequence.
     batch_of = (steps.cumsum() - steps) * n_batches // steps.sum()
     batches = np.split(order, np.flatnonzero(np.diff(batch_of)) + 1)
-    for i in torch.randperm(len(batches), generator=generator).tolist():
+    for i in torch.randperm(len(batches), generator=generator, device="cpu").tolist():
         yield batches[i][np.argsort(lengths[batches[i]], kind="stable")]
 
 
@@ -272,7 +272,7 @@ def _sorted_pools(
     rows: np.ndarray, lengths: np.ndarray, size: int, generator: torch.Generator
 ) -> Iterator[np.ndarray]:
     """Yield the rows in random pools of a size, each sorted by length."""
-    order = rows[torch.randperm(len(rows), generator=generator).numpy()]
+    order = rows[torch.randperm(len(rows), generator=generator, device="cpu").numpy()]
     for at in range(0, len(order), size):
         pool = order[at : at + size]
         yield pool[np.argsort(lengths[pool], kind="stable")]

@@ -44,7 +44,9 @@ def beam_search(
     best = _Best(steps.batch, max_steps, steps.device)
     may_end = feedback.ends and n_steps is None
     steps.take(torch.arange(steps.batch, device=steps.device).repeat_interleave(beam_size))
-    scores = torch.full((best.batch, beam_size), -torch.inf, device=steps.device)
+    scores = torch.full(
+        (best.batch, beam_size), -torch.inf, dtype=torch.float32, device=steps.device
+    )
     scores[:, 0] = 0.0  # all beams are the same beginning yet
     codes = torch.empty(best.batch, beam_size, 0, dtype=torch.int64, device=steps.device)
     first_beam = torch.arange(best.batch, device=steps.device)[:, None] * beam_size
@@ -88,7 +90,7 @@ class _Best:
         self.codes = torch.zeros(batch, max_steps, dtype=torch.int64, device=device)
         self.lengths = torch.full((batch,), max_steps, device=device)
         self.n_taken = torch.zeros(batch, dtype=torch.int64, device=device)
-        self._scores = torch.full((batch,), -torch.inf, device=device)
+        self._scores = torch.full((batch,), -torch.inf, dtype=torch.float32, device=device)
 
     def take(self, codes: Tensor, scores: Tensor, rows: Tensor) -> None:
         """Take what is better, of these rows.

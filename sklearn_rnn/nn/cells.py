@@ -267,7 +267,9 @@ class MinGRU(Cell):
         """Spread how long the units remember, evenly in the logarithm."""
         super().initialize_bias(weights)
         hidden = weights.hidden_size
-        weights.bias_ih[:hidden] = -torch.logspace(math.log10(2), 2, hidden).sub(1).log()
+        weights.bias_ih[:hidden] = (
+            -torch.logspace(math.log10(2), 2, hidden, dtype=torch.float32).sub(1).log()
+        )
 
     def keep_by(self, log_odds: Tensor, weights: CellWeights) -> None:
         """Set the update gate, which here is what is new."""

@@ -35,5 +35,7 @@ class Dropout(nn.Module):
 
 def keep_mask(shape: tuple[int, ...], p: float, generator: Generator) -> Tensor:
     """Return 0 with probability p, else 1 / (1 - p)."""
-    mask = torch.empty(shape, device=generator.device).uniform_(generator=generator)
+    mask = torch.empty(shape, dtype=torch.float32, device=generator.device).uniform_(
+        generator=generator
+    )
     return mask.ge_(p).mul_(1 / (1 - p))  # half the time of bernoulli_

@@ -126,7 +126,7 @@ class SequenceEncoder(Encoder):
             self.pooling_of_stem = MeanPooling(stem.output_size, generator)
             self.output_size += stem.output_size
         if static is not None:
-            self.of_no_steps = nn.Parameter(torch.zeros(self.output_size))
+            self.of_no_steps = nn.Parameter(torch.zeros(self.output_size, dtype=torch.float32))
             self.output_size += static.output_size
 
     def forward(self, values: Tensor, lengths: Tensor, **others: Tensor) -> Tensor:

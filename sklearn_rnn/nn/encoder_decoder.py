@@ -197,7 +197,7 @@ class EncoderDecoder(nn.Module):
             features, _ = steps()
             outputs.append(self.head(features * mask))
             own = self.feedback.said(outputs[-1]).to(target.dtype)
-            draw = torch.empty(len(target), device=self.generator.device)
+            draw = torch.empty(len(target), dtype=torch.float32, device=self.generator.device)
             is_forced = draw.uniform_(generator=self.generator).to(target.device) < forced
             steps.say(torch.where(is_forced.view(-1, *[1] * (target.ndim - 1)), target, own))
         return torch.stack(outputs, dim=1)

@@ -44,7 +44,7 @@ class Feedback(nn.Module, ABC):
         super().__init__()
         self.output_size = output_size
         self.ends = ends
-        self.unknown = nn.Parameter(torch.empty(output_size))
+        self.unknown = nn.Parameter(torch.empty(output_size, dtype=torch.float32))
         with torch.no_grad():
             self.unknown.normal_(std=START_STD, generator=generator)
 
@@ -100,7 +100,9 @@ class TokenFeedback(Feedback):
     def __init__(self, n_tokens: int, output_size: int, ends: bool, generator: Generator) -> None:
         super().__init__(output_size, ends, generator)
         self.n_tokens = n_tokens
-        self.embedding = nn.utils.skip_init(nn.Embedding, n_tokens, output_size)
+        self.embedding = nn.utils.skip_init(
+            nn.Embedding, n_tokens, output_size, dtype=torch.float32
+        )
         with torch.no_grad():
             self.embedding.weight.normal_(std=START_STD, generator=generator)
 

@@ -27,7 +27,11 @@ def chrono(n_units: int, longest: int, generator: Generator) -> Tensor:
     between 1 and ``longest - 1`` (Tallec and Ollivier 2018, "Can recurrent neural networks warp
     time?").
     """
-    return torch.empty(n_units).uniform_(1.0, max(longest - 1.0, 1.0), generator=generator).log_()
+    return (
+        torch.empty(n_units, dtype=torch.float32)
+        .uniform_(1.0, max(longest - 1.0, 1.0), generator=generator)
+        .log_()
+    )
 
 
 def initialize_gates(
@@ -49,7 +53,7 @@ def initialize_gates(
 
 def linear(n_inputs: int, n_outputs: int, gain: float, generator: Generator) -> nn.Linear:
     """Return a linear layer with weights uniform in +-gain / sqrt(n_inputs) and no bias yet."""
-    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs, dtype=torch.float32)
     bound = gain / n_inputs**0.5
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)

@@ -102,7 +102,9 @@ class CategoricalInput(nn.Module):
         self.register_buffer("places", torch.where(kept, kept.cumsum(0), 0))
         share = UNKNOWN_SHARE / (counts[kept] + UNKNOWN_SHARE)
         self.register_buffer("unknown_share", functional.pad(share.to(torch.float32), (1, 0)))
-        self.embedding = nn.utils.skip_init(nn.Embedding, n_kept + 1, self.output_size)
+        self.embedding = nn.utils.skip_init(
+            nn.Embedding, n_kept + 1, self.output_size, dtype=torch.float32
+        )
         self.generator = generator
         with torch.no_grad():
             self.embedding.weight.normal_(std=START_STD, generator=generator)
@@ -111,7 +113,7 @@ class CategoricalInput(nn.Module):
         """Return a Tensor of shape (..., output_size) for codes of shape (...)."""
         places = self.places[codes]
         if self.training:
-            draw = torch.empty(places.shape, device=self.generator.device)
+            draw = torch.empty(places.shape, dtype=torch.float32, device=self.generator.device)
             draw.uniform_(generator=self.generator)
             places = places.masked_fill(draw.to(places.device) < self.unknown_share[places], 0)
         return self.embedding(places)

@@ -57,7 +57,8 @@ def draw_by(
             least = outputs.topk(top_k).values[:, -1:]
             outputs = outputs.masked_fill(outputs < least, -torch.inf)
         likelihood = (outputs / temperature).softmax(dim=1).cumsum(dim=1)
-        drawn = 1 - torch.rand(batch, 1, generator=generator)  # above 0
+        drawn = outputs.new_empty(batch, 1, device="cpu").uniform_(generator=generator)
+        drawn = 1 - drawn  # so that it is above 0
         drawn = drawn.to(outputs.device)[rows] * likelihood[:, -1:]
         return (likelihood < drawn).sum(dim=1)
 
@@ -107,7 +108,9 @@ class LanguageNetwork(ManyToMany):
 
     def following(self, values: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
         """Return the log-odds of the classes that follow each sequence, (batch, n_classes)."""
-        last = torch.zeros(len(codes), self.encoder.output_size, device=codes.device)
+        last = torch.zeros(
+            len(codes), self.encoder.output_size, dtype=torch.float32, device=codes.device
+        )
         for at, outputs in self._walk(codes[:, : int(lengths.max())]):
             place = lengths - 1 - at
             is_here = (place >= 0) & (place < len(outputs))
@@ -124,7 +127,7 @@ class LanguageNetwork(ManyToMany):
 
     def _read(self, codes: Tensor) -> Tensor:
         """Return what the recurrence reads at steps of these codes, (..., units)."""
-        values = torch.empty((*codes.shape, 0), device=codes.device)
+        values = torch.empty((*codes.shape, 0), dtype=torch.float32, device=codes.device)
         return self.encoder.inputs(values, codes[..., None])
 
     def _log_likelihood(self, read: Tensor, targets: Tensor) -> Tensor:

@@ -79,10 +79,12 @@ class Recurrence(nn.Module):
         rows = self.cell.n_gates * self.hidden_size
         recurrent_rows = rows if self.cell.has_recurrent_weights else 0
         weights = CellWeights(
-            weight_ih=nn.Parameter(torch.empty(rows, input_size)),
-            weight_hh=nn.Parameter(torch.empty(recurrent_rows, self.hidden_size)),
-            bias_ih=nn.Parameter(torch.empty(rows)),
-            bias_hh=nn.Parameter(torch.empty(recurrent_rows)),
+            weight_ih=nn.Parameter(torch.empty(rows, input_size, dtype=torch.float32)),
+            weight_hh=nn.Parameter(
+                torch.empty(recurrent_rows, self.hidden_size, dtype=torch.float32)
+            ),
+            bias_ih=nn.Parameter(torch.empty(rows, dtype=torch.float32)),
+            bias_hh=nn.Parameter(torch.empty(recurrent_rows, dtype=torch.float32)),
         )
         initialize_gates(weights.weight_ih, weights.weight_hh, self.cell.n_gates, self.generator)
         with torch.no_grad():

@@ -111,7 +111,7 @@ class ConvLayer(nn.Module):
 
     def __init__(self, n_inputs: int, n_outputs: int, size: int, generator: Generator) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(n_outputs, n_inputs, size))
+        self.weight = nn.Parameter(torch.empty(n_outputs, n_inputs, size, dtype=torch.float32))
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu", generator=generator)
         self.norm = StepNorm(n_outputs)
 
@@ -157,10 +157,10 @@ class StepNorm(nn.Module):
 
     def __init__(self, n_units: int) -> None:
         super().__init__()
-        self.gain = nn.Parameter(torch.ones(n_units))
-        self.bias = nn.Parameter(torch.zeros(n_units))
-        self.register_buffer("running_mean", torch.zeros(n_units))
-        self.register_buffer("running_var", torch.ones(n_units))
+        self.gain = nn.Parameter(torch.ones(n_units, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(n_units, dtype=torch.float32))
+        self.register_buffer("running_mean", torch.zeros(n_units, dtype=torch.float32))
+        self.register_buffer("running_var", torch.ones(n_units, dtype=torch.float32))
 
     def forward(self, steps: Tensor) -> Tensor:
         """Return steps of shape (n_steps, n_units[, time]), normalized unit by unit."""

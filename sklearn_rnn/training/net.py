@@ -85,7 +85,8 @@ class RecurrentNet(NeuralNet):
 
     def _train_parts(self, batch: Parts, **fit_params: Any) -> dict[str, Any]:
         self._set_training(True)
-        outputs, total = [torch.empty(0, device=self.device)], torch.zeros((), device=self.device)
+        options: Any = {"dtype": torch.float32, "device": self.device}
+        outputs, total = [torch.empty(0, **options)], torch.zeros((), **options)
         for x, y in batch:
             y_pred = self.infer(x, **fit_params)
             loss = self.get_loss(y_pred, y, X=x, training=True) * (len(y_pred) / len(batch))

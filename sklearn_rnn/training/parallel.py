@@ -41,7 +41,7 @@ class Team:
         """Let generators draw other numbers in each process, and be in one state afterwards."""
         states = []
         for random in generators:
-            seed = int(torch.randint(2**62, (), generator=random)) + self.rank
+            seed = int(torch.randint(2**62, (), generator=random, device="cpu")) + self.rank
             states.append((random, random.get_state()))
             random.manual_seed(seed)
         try:

@@ -91,7 +91,9 @@ class GradientNorm(Callback):
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget the last epoch."""
-        self._sum, self._largest = torch.zeros((2,), device=net.device).unbind()
+        self._sum, self._largest = torch.zeros(
+            (2,), dtype=torch.float32, device=net.device
+        ).unbind()
         self._n_batches = 0
 
     def on_grad_computed(self, net: Any, **kwargs: Any) -> None:
