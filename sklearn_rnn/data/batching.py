@@ -225,7 +225,7 @@ def shuffled_batches(
         Samples to draw; a sample may stand there several times.
     lengths : ndarray of shape (n_samples,)
     batch_size : int
-        Sequences a batch; the last batch of the epoch's last pool may be smaller.
+        Sequences a batch, or fewer: the batches of a pool are of one size, but for one sequence.
     generator : torch.Generator
         Source of the order, moved once an epoch.
     """

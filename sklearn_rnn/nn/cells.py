@@ -42,7 +42,8 @@ State = tuple[Tensor, ...]  # each (batch, hidden); the first is the output
 
 MIN_ROWS = 16
 """Rows of a product outside training. BLAS has kernels of their own for a few rows, which sum in
-another order, and a prediction would have other last digits alone than in company."""
+another order, and a prediction alone would have other last digits than in company. The RNN's may
+still differ in the last one."""
 
 
 class Cell(ABC):

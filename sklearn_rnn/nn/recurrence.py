@@ -43,7 +43,7 @@ class Recurrence(nn.Module):
         On the recurrent weights (weight-drop; Merity et al. 2018), one mask for all steps of a
         batch.
     bptt_steps : int or None
-        Steps that gradients go back through; None: all.
+        Steps that gradients go back through, in training and outside; None: all.
     generator : torch.Generator
         Source of starting weights and of dropout masks.
     """

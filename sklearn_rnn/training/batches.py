@@ -151,7 +151,10 @@ class BatchSource:
 
     @property
     def padding_share(self) -> float:
-        """Share of the steps of the last epoch's batches that stood behind a sequence's end."""
+        """Share of the steps of the last epoch's batches that stood behind a sequence's end.
+
+        What a batch's longest sequence is rounded up by, for kernels that ask for it, is left out.
+        """
         return 1 - self._n_steps / max(self._n_padded_steps, 1)
 
     def in_order(self) -> Iterator[SkorchBatch]:
