@@ -157,7 +157,6 @@ class Recurrence(nn.Module):
             What stands behind a sequence's end is arbitrary.
         """
         flip = Flip(lengths, x.shape[0]) if len(self.directions) == 2 else None
-        chunk_steps = self._chunk_steps(x.shape[1])
         first_states = self.first_states(x.shape[1], start)
         for layer in range(self.num_layers):
             if layer > 0:
@@ -165,18 +164,23 @@ class Recurrence(nn.Module):
             weights = [self.weights(layer, direction) for direction in self.directions]
             states = first_states[layer]
             inputs = [x] if flip is None else [x, flip(x)]
-            if chunk_steps is not None and x.shape[0] > chunk_steps:
-                outputs = self._scan_in_chunks(inputs, states, weights, chunk_steps)
-            else:
-                outputs, _ = self.cell.scan(inputs, states, weights)
+            outputs = self._scan(inputs, states, weights)
             x = outputs[0] if flip is None else torch.cat([outputs[0], flip(outputs[1])], dim=2)
         return x
 
-    def _chunk_steps(self, batch: int) -> int | None:
-        """Return the length beyond which a layer is walked in chunks."""
+    def _scan(
+        self, inputs: Sequence[Tensor], states: Sequence[State], weights: Sequence[CellWeights]
+    ) -> list[Tensor]:
+        """Return the outputs of all steps of a layer, walked in chunks if it is long."""
+        n_steps, batch, _ = inputs[0].shape
         if torch.is_grad_enabled():
-            return self.bptt_steps
-        return max(1, STEPS_AT_ONCE // max(batch, MIN_ROWS))
+            if self.bptt_steps is not None and n_steps > self.bptt_steps:
+                return self._scan_truncated(inputs, states, weights, self.bptt_steps)
+        else:
+            chunk_steps = max(1, STEPS_AT_ONCE // max(batch, MIN_ROWS))
+            if n_steps > chunk_steps:
+                return self._scan_in_chunks(inputs, states, weights, chunk_steps)
+        return self.cell.scan(inputs, states, weights)[0]
 
     def _scan_in_chunks(
         self,
@@ -185,10 +189,25 @@ class Recurrence(nn.Module):
         weights: Sequence[CellWeights],
         chunk_steps: int,
     ) -> list[Tensor]:
-        """Return the outputs of all steps, computed some steps at a time to save memory.
+        """Return the outputs without gradients, all written into one block a direction."""
+        outputs = [x.new_empty(*x.shape[:2], self.hidden_size) for x in inputs]
+        for begin in range(0, inputs[0].shape[0], chunk_steps):
+            chunk = slice(begin, begin + chunk_steps)
+            scanned, states = self.cell.scan([x[chunk] for x in inputs], states, weights)
+            for block, of_chunk in zip(outputs, scanned, strict=True):
+                block[chunk] = of_chunk
+        return outputs
 
-        In training this is truncated backpropagation through time (Williams and Peng 1990): the
-        state goes on from chunk to chunk, gradients do not. What a chunk's gradient needs is
+    def _scan_truncated(
+        self,
+        inputs: Sequence[Tensor],
+        states: Sequence[State],
+        weights: Sequence[CellWeights],
+        chunk_steps: int,
+    ) -> list[Tensor]:
+        """Return the outputs by truncated backpropagation through time (Williams and Peng 1990).
+
+        The state goes on from chunk to chunk, gradients do not. What a chunk's gradient needs is
         computed again when it is due (Chen et al. 2016, "Training deep nets with sublinear memory
         cost"), so that of all steps only the outputs are kept.
         """
