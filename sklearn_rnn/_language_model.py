@@ -77,11 +77,13 @@ class RNNLanguageModel(DensityMixin, BaseNextToken):
         is not used.
     max_batch_steps : int, default=131072
         Limit of memory: a batch of more padded steps (sequences times the longest) goes through
-        the network in parts. The update is the same.
+        the network in parts. The update is the same, but that each part has dropout masks of its
+        own.
     bptt_steps : int or None, default=100
-        Longer sequences are cut into even windows of so many steps at most for training, which are
-        read like sequences of their own: each begins with the token before it and with a state of
-        zeros. None trains on sequences as they are, of whatever length. Only used in training.
+        Longer sequences, their end counted as a step, are cut into even windows of so many steps at
+        most for training, which are read like sequences of their own: each begins with the token
+        before it and with a state of zeros. None trains on sequences as they are, of whatever
+        length. Only used in training.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or torch Optimizer class, default="adamw"
         What turns gradients into updates [7]_.
     momentum : float in [0, 1), default=0.9

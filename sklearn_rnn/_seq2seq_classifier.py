@@ -100,7 +100,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         is not used.
     max_batch_steps : int, default=131072
         Limit of memory: a batch of more padded steps (sequences times the longest) goes through
-        the network in parts. The update is the same.
+        the network in parts. The update is the same, but that each part has dropout masks of its
+        own.
     bptt_steps : int or None, default=None
         Truncated backpropagation through time [9]_: longer sequences are cut into chunks of so many
         steps, over whose borders the state is carried but gradients are not. Memory then

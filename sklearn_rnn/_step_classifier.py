@@ -89,7 +89,8 @@ class StepClassifier(BaseLabels, BaseStep):
         is not used.
     max_batch_steps : int, default=131072
         Limit of memory: a batch of more padded steps (sequences times the longest) goes through
-        the network in parts. The update is the same.
+        the network in parts. The update is the same, but that each part has dropout masks of its
+        own.
     bptt_steps : int or None, default=None
         Truncated backpropagation through time [9]_: longer sequences are cut into chunks of so many
         steps, over whose borders the state is carried but gradients are not. Memory then
@@ -122,9 +123,9 @@ class StepClassifier(BaseLabels, BaseStep):
         Share of the probability wanted of the right one that is spread evenly over all classes in
         training (Szegedy et al. 2016, "Rethinking the Inception architecture").
     early_stopping : bool, default=False
-        Hold out ``validation_fraction`` of the rows (stratified by class, whole groups, equal
-        sequences together) unless ``fit`` gets ``X_val``; stop when the loss there no longer falls;
-        keep the weights of the best epoch.
+        Hold out ``validation_fraction`` of the rows (whole groups, equal sequences together) unless
+        ``fit`` gets ``X_val``; stop when the loss there no longer falls; keep the weights of the
+        best epoch.
     validation_fraction : float in (0, 1), default=0.1
         Only used when ``early_stopping=True`` and ``fit`` gets no ``X_val``.
     n_iter_no_change : int, default=10

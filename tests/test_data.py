@@ -1,6 +1,7 @@
 """Reading, ragged arrays, statistics, canonical rows, batches and targets."""
 
 import tracemalloc
+import warnings
 from collections import deque
 
 import numpy as np
@@ -196,6 +197,23 @@ def test_large_weights_are_scaled_to_at_most_four_copies_a_row():
     rows = canonical_rows(Inputs(ragged(8)), np.zeros(8), np.full(8, 500.0))
     assert rows.copies.tolist() == [4] * 8
     np.testing.assert_allclose(rows.weight, 4)
+
+
+def test_a_channel_beyond_the_digits_of_float32_is_warned_of():
+    def warned(values):
+        sequences = Ragged.from_rectangular(np.float32(values).reshape(2, 2, 1))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            channel_statistics(
+                sequences, canonical_rows(Inputs(sequences), np.zeros(2), np.ones(2))
+            )
+        return [str(warning.message) for warning in caught]
+
+    (varies,) = warned([2**24, 2**24 + 2, 2**24, 2**24 + 2])
+    assert varies.startswith("Channel 0 of X varies by 1 around 1.68e+07, which float32 hardly")
+    (constant,) = warned([1.7e18] * 4)
+    assert constant.startswith("Channel 0 of X is 1.7e+18 everywhere. If it varies, float32 hardly")
+    assert warned([1e6] * 4) == warned([0, 1, 2, 3]) == []
 
 
 def test_hashing_takes_little_memory_besides_the_data():

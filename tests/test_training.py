@@ -13,6 +13,7 @@ from skorch.callbacks import Callback
 from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 
 from sklearn_rnn import RNNClassifier, RNNRegressor
+from sklearn_rnn.nn.cells import CELLS
 from sklearn_rnn.nn.encoder import ManyToOne
 from sklearn_rnn.training.validation import holdout
 from tests.conftest import make_sequences
@@ -489,7 +490,7 @@ def test_a_callback_that_evaluates_does_not_switch_dropout_off(sequences):
     assert_same_weights(weights_of(plain), weights_of(evaluated))
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_batches_taken_in_parts_give_the_same_update(sequences, cell):
     X, y = sequences
     quick = QUICK | {"cell": cell, "dropout": 0.0, "recurrent_dropout": 0.0, "optimizer": "sgd"}
@@ -524,6 +525,15 @@ def test_updates_of_steps_hold_few_long_sequences_or_many_short_ones():
     )
     for name, tensor in weights_of(whole.fit(X, y)).items():
         torch.testing.assert_close(weights_of(parts.fit(X, y))[name], tensor, atol=1e-6, rtol=1e-5)
+
+
+def test_updates_of_steps_are_not_mostly_padding_where_lengths_jump():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 2)) for n in [1] * 200 + [500] * 5]
+    y = [len(x) > 1 for x in X]
+    model = RNNClassifier(**QUICK, batch_steps=500).fit(X, y)
+    assert (model.history_["padding_share"] < 0.5).all()  # 0.94 if all went together
+    assert (model.history_["train_loss"].diff()[1:] < 0).all()
 
 
 def test_no_part_of_a_batch_is_longer_than_allowed(sequences, monkeypatch):

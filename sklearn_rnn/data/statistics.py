@@ -69,7 +69,7 @@ def channel_statistics(
     std = np.sqrt(squares / np.where(count > 0, count, 1.0))
     std = np.where(std <= 1e-12 * np.abs(mean), 0.0, std)  # constant but for rounding
     scale = np.where(std == 0, 1.0, std)
-    _warn_of_lost_digits(mean, scale, what)
+    _warn_of_lost_digits(mean, std, what)
     return ChannelStatistics(mean, scale, has_missing, std)
 
 
@@ -113,13 +113,21 @@ def category_counts(sequences: Ragged, training: TrainingRows) -> list[np.ndarra
     ]
 
 
-def _warn_of_lost_digits(mean: np.ndarray, scale: np.ndarray, what: str) -> None:
-    """Warn of a channel whose offset leaves float32 few digits for what varies."""
-    coarse = np.flatnonzero(scale < 16 * np.spacing(np.abs(mean).astype(np.float32)))
+def _warn_of_lost_digits(mean: np.ndarray, std: np.ndarray, what: str) -> None:
+    """Warn of a channel whose offset leaves float32 few digits for what varies.
+
+    One that is constant is warned of only where float32 does not resolve integers.
+    """
+    digit = np.spacing(np.abs(mean).astype(np.float32))
+    coarse = np.flatnonzero(np.where(std > 0, std < 16 * digit, digit > 1))
     for channel in coarse:
+        seen = (
+            f"{what} {channel} of X varies by {std[channel]:.3g} around {mean[channel]:.3g}, which"
+        )
+        if std[channel] == 0:
+            seen = f"{what} {channel} of X is {mean[channel]:.3g} everywhere. If it varies,"
         warnings.warn(
-            f"{what} {channel} of X varies by {scale[channel]:.3g} around {mean[channel]:.3g}, "
-            "which float32 hardly resolves. Subtract an offset from it, such as its first value.",
+            f"{seen} float32 hardly resolves. Subtract an offset from it, such as its first value.",
             UserWarning,
             stacklevel=2,
         )

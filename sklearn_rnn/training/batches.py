@@ -23,6 +23,10 @@ from sklearn_rnn.data.batching import (
 from sklearn_rnn.data.canonical import TrainingRows
 from sklearn_rnn.training.parallel import current_team
 
+MAX_PADDED = 3
+"""Padded steps that go through the network at once, over the steps that an update shall have. Where
+lengths jump, one batch holds short sequences and a long one, and would be mostly padding."""
+
 Augment = Callable[[Batch, Generator], Batch]
 SkorchBatch = tuple[dict[str, Tensor], tuple[Any, Tensor]]
 
@@ -82,7 +86,8 @@ class BatchSource:
     batch_steps : int or None
         Steps a training batch has about, instead.
     max_steps : int
-        Padded steps of a training batch beyond which it comes as :class:`Parts`.
+        Padded steps of a training batch beyond which it comes as :class:`Parts`; with
+        ``batch_steps`` at most three times as many as that.
     generator : torch.Generator, optional
         Source of the order, and of what ``augment`` draws. Without one, batches come in a fixed
         order, large and as they are.
@@ -110,6 +115,8 @@ class BatchSource:
         self.batch_size = batch_size
         self.batch_steps = batch_steps
         self.max_steps = max_steps
+        if batch_steps is not None:
+            self.max_steps = min(max_steps, MAX_PADDED * batch_steps)
         self.generator = generator
         self.augment = augment
         self.feeds_targets = feeds_targets
