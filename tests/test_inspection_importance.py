@@ -219,7 +219,7 @@ def test_static_columns_are_explained_when_asked_for():
     nothing = no_steps.assign(sex="?", age=X["age"].mean())
     of_steps = model.predict(X) - model.predict(no_steps)
     np.testing.assert_allclose(sums(step_importance(model, X)), of_steps, rtol=1e-3, atol=1e-4)
-    importance, static = step_importance(model, X, return_static=True)
+    importance, static = step_importance(model, X, return_static=True, n_steps=800)
     of_all = model.predict(X) - model.predict(nothing)
     np.testing.assert_allclose(sums(importance) + static.sum(axis=1), of_all, rtol=1e-3, atol=1e-4)
     assert static.shape == (16, 2)
