@@ -174,22 +174,22 @@ class Recurrence(nn.Module):
         """Return the outputs of all steps of a layer, walked in chunks if it is long."""
         n_steps, batch, _ = inputs[0].shape
         if torch.is_grad_enabled():
-            if self.bptt_steps is not None and n_steps > self.bptt_steps:
-                return self._scan_truncated(inputs, states, weights, self.bptt_steps)
+            chunk_steps, in_chunks = self.bptt_steps, self._scan_truncated
         else:
             chunk_steps = max(1, STEPS_AT_ONCE // max(batch, MIN_ROWS))
-            if n_steps > chunk_steps:
-                return self._scan_in_chunks(inputs, states, weights, chunk_steps)
-        return self.cell.scan(inputs, states, weights)[0]
+            in_chunks = self._scan_without_gradients
+        if chunk_steps is None or n_steps <= chunk_steps:
+            return self.cell.scan(inputs, states, weights)[0]
+        return in_chunks(inputs, states, weights, chunk_steps)
 
-    def _scan_in_chunks(
+    def _scan_without_gradients(
         self,
         inputs: Sequence[Tensor],
         states: Sequence[State],
         weights: Sequence[CellWeights],
         chunk_steps: int,
     ) -> list[Tensor]:
-        """Return the outputs without gradients, all written into one block a direction."""
+        """Return the outputs, written into one block a direction."""
         outputs = [x.new_empty(*x.shape[:2], self.hidden_size) for x in inputs]
         for begin in range(0, inputs[0].shape[0], chunk_steps):
             chunk = slice(begin, begin + chunk_steps)
